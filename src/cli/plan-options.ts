@@ -24,7 +24,10 @@ export const planOptions = {
   hardware: text({ help: "a JSON file of hardware that is added to the catalogue, or replaces what it has", metavar: "FILE" }),
   listHardware: flag({ help: "show the catalogue, with the source and date of each entry" }),
   devices: integer({ help: "number of devices", minimum: 1, defaultText: "the fewest that fit and end within --days" }),
-  dtype: choice(PLAN_DTYPES, { help: "data type of the matrix products", defaultText: "bfloat16, or the smallest that the hardware has" }),
+  dtype: choice(PLAN_DTYPES, {
+    help: "data type of the matrix products",
+    defaultText: "bfloat16, or the smallest that the hardware has",
+  }),
   optimizer: choice(PLAN_OPTIMIZERS, { help: "the optimizer, which decides how large its state is", default: "adamw" }),
   batch: number({
     help: "tokens of a decoder, or examples, in a batch over all devices",
@@ -35,8 +38,16 @@ export const planOptions = {
     help: "activations of a decoder that are recomputed for the gradient: none, attention's, or all",
     default: "selective",
   }),
-  tensor: integer({ help: "number of devices that share each layer (tensor parallelism)", minimum: 1, defaultText: "the fastest split" }),
-  pipeline: integer({ help: "number of devices that the layers are spread over (pipeline parallelism)", minimum: 1, defaultText: "the fastest split" }),
+  tensor: integer({
+    help: "number of devices that share each layer (tensor parallelism)",
+    minimum: 1,
+    defaultText: "the fastest split",
+  }),
+  pipeline: integer({
+    help: "number of devices that the layers are spread over (pipeline parallelism)",
+    minimum: 1,
+    defaultText: "the fastest split",
+  }),
   zero: integer({ help: "ZeRO stage", minimum: 0, maximum: 3, defaultText: "the fastest split" }),
   utilization: number({ help: "fraction of the peak rate that is reached", above: 0, maximum: 1, default: 0.4 }),
   grid: number({ help: "carbon intensity of the grid, in grams of CO₂ per kWh", minimum: 0, default: 473 }),

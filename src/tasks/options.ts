@@ -302,7 +302,10 @@ export const trainingOptions = {
     default: "auto",
   }),
   ...fineTuningOptions,
-  profile: flag({ help: "profile some steps by layer and op, for the report and as a trace for Perfetto or Chrome", local: true }),
+  profile: flag({
+    help: "profile some steps by layer and op, for the report and as a trace for Perfetto or Chrome",
+    local: true,
+  }),
   check: flag({ help: "first check that the model can overfit one batch", default: true, local: true }),
   lang: choice(["en", "zh"], { help: "language of the report", default: "en", env: "DESCENT_LANG", local: true }),
 } satisfies OptionTable;

@@ -129,7 +129,10 @@ test("prune: what cannot be done is refused before anything runs", async () => {
     "prune points --macs 0.0001 --multiple-of 1 --out no",
     /--macs 0.0001: expected a target that leaves one unit of each layer, which is 0\.\d+, got less/,
   );
-  await refused("prune points --macs 0.5 --only nothing.* --out no", /expected layers whose units can be removed, got none of 2 groups/);
+  await refused(
+    "prune points --macs 0.5 --only nothing.* --out no",
+    /expected layers whose units can be removed, got none of 2 groups/,
+  );
   await refused("prune points --layers 1 --out no", /expected a model with several layers that can be removed, got one/);
   await refused("prune points --macs 0.5 --out half", /half/);
   assert.ok(!existsSync(path("no")));

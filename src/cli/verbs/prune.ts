@@ -34,13 +34,20 @@ const pruneOptions = {
     maximum: 0.999,
     metavar: "SHARE",
   }),
-  clusters: integer({ help: "with --sparsity: number of different values that a layer's weights may have", minimum: 2, metavar: "N" }),
+  clusters: integer({
+    help: "with --sparsity: number of different values that a layer's weights may have",
+    minimum: 2,
+    metavar: "N",
+  }),
   importance: choice(IMPORTANCES, {
     help: `how units are ranked: ${IMPORTANCES.join(", ")}`,
     metavar: "NAME",
     default: "magnitude",
   }),
-  scope: choice(["global", "layer"], { help: "rank units over the whole model, or prune each layer by the same fraction", default: "global" }),
+  scope: choice(["global", "layer"], {
+    help: "rank units over the whole model, or prune each layer by the same fraction",
+    default: "global",
+  }),
   cuts: choice(["one-shot", "gradual", "iterative"], {
     help: "prune once; in several steps during training (cubic schedule); or in several steps, each followed by training from the run's weights",
     default: "one-shot",
@@ -54,7 +61,9 @@ const pruneOptions = {
   }),
   only: text({ help: "prune only units of these weights: patterns of their paths", metavar: "PATTERNS" }),
   except: text({ help: "prune no units of these weights", metavar: "PATTERNS" }),
-  width: flag({ help: "also prune the width of normalized residual streams, which changes the outputs of the units that are left" }),
+  width: flag({
+    help: "also prune the width of normalized residual streams, which changes the outputs of the units that are left",
+  }),
   fineTune: flag({ help: "fine-tune after pruning", default: true }),
 };
 

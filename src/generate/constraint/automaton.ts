@@ -52,8 +52,7 @@ export class Automaton {
     const key = `${this.#idOf(node)} ${at} ${most} ${next?.id ?? -1}`;
     const known = this.#places.get(key);
     if (known !== undefined) return known;
-    if (this.#places.size > MOST_STATES)
-      throw new ConfigError("schema: expected one that takes fewer states; make it smaller");
+    if (this.#places.size > MOST_STATES) throw new ConfigError("schema: expected one that takes fewer states; make it smaller");
     const made = { id: this.#places.size, node, at, most, next };
     this.#places.set(key, made);
     return made;
@@ -124,8 +123,7 @@ export class Automaton {
     const key = `${mayEnd} ${places.map(({ id }) => id).join(" ")}`;
     const known = this.#states.get(key);
     if (known !== undefined) return known;
-    if (this.#states.size > MOST_STATES)
-      throw new ConfigError("schema: expected one that takes fewer states; make it smaller");
+    if (this.#states.size > MOST_STATES) throw new ConfigError("schema: expected one that takes fewer states; make it smaller");
     const made: State = { id: this.#states.size, places, mayEnd, next: new Array<State | null | undefined>(256) };
     this.#states.set(key, made);
     return made;

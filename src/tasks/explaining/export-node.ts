@@ -37,9 +37,7 @@ function refuseOthers(method: MethodName): void {
   const { kind, needs } = methodNamed(method);
   const remedy = "take integrated-gradients, grad-cam, or another gradient method";
   if (kind === "sampling")
-    throw new ConfigError(
-      `--explain ${method}: expected a gradient method, which is a graph, got a sampling method; ${remedy}`,
-    );
+    throw new ConfigError(`--explain ${method}: expected a gradient method, which is a graph, got a sampling method; ${remedy}`);
   if (needs.includes("background"))
     throw new ConfigError(
       `--explain ${method}: expected a method that needs no background data, for which the file has no input; ${remedy}`,

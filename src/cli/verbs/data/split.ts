@@ -18,7 +18,10 @@ export const verb = defineVerb({
       defaultText: "guessed from names",
     }),
     groupColumn: text({ help: "keep rows with the same value in this column together", metavar: "NAME" }),
-    timeColumn: text({ help: "split by the times in this column: train on the earliest rows, test on the latest", metavar: "NAME" }),
+    timeColumn: text({
+      help: "split by the times in this column: train on the earliest rows, test on the latest",
+      metavar: "NAME",
+    }),
     textColumn: text({
       help: "the column of texts whose near duplicates stay together",
       metavar: "NAME",

@@ -178,7 +178,7 @@ const chosenOf = ({ maxLength }: LanguageInfo, batch: Dim): number => mostChosen
 export const languageModeling: Task<LanguageInfo> = {
   name: "language-modeling",
   label: { en: "Language modeling", zh: "语言建模" },
-  summary: "predict the next token of a text, or masked tokens; descent generate continues texts with it",
+  summary: "predict the next token of a text, or masked ones, and generate texts",
   usage: ["--data tinyshakespeare --out runs/shakespeare"],
   options: tokenizerOptions,
   models: languageModels,
