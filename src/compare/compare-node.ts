@@ -118,7 +118,8 @@ function candidatesOf(o: CompareOptions, task: AnyTask): readonly Candidate[] {
   const twice = candidates.find(({ name }, i) => candidates.findIndex((other) => other.name === name) !== i);
   if (twice !== undefined) throw new ConfigError(`compare: expected models of different names, got ${twice.name} twice`);
   if (candidates.length < 2) throw new ConfigError(`compare: expected at least two models, got ${candidates.length}`);
-  return candidates;
+  // Runs first: what does not fit them is said before anything is trained.
+  return candidates.toSorted((a, b) => Number(a.choice !== undefined) - Number(b.choice !== undefined));
 }
 
 const jsonIn = (path: string): unknown => JSON.parse(readFileSync(path, "utf8"));
