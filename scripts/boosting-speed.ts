@@ -56,7 +56,7 @@ const TARGETS: ReadonlyMap<string, Target> = new Map<string, Target>([
 ]);
 const shared = treeThreads;
 const sharing: Pick<BoostingOptions, "threads"> =
-  threads > 1 && shared !== undefined ? { threads: (arrays, leaves) => shared.leaves(arrays, leaves, threads) } : {};
+  threads > 1 && shared !== undefined ? { threads: { count: threads, expander: shared.leaves } } : {};
 for (const [name, target] of TARGETS) {
   const runs = Array.from({ length: 3 }, () => timed(() => fitGradientBoosting(x, target, { rounds: 100, ...sharing })));
   const [first] = runs as [(typeof runs)[0]];

@@ -19,7 +19,6 @@ import { denseMatrix } from "./matrix.js";
 import { fitGaussianNaiveBayes, fitMultinomialNaiveBayes } from "./naive-bayes.js";
 import { fitRandomForest } from "./random-forest.js";
 import { boostedScores, forestScores, gaussianGraph, linearGraph, neighboursGraph, SCORES } from "./score-graphs.js";
-import type { LeafExpander, TreeArrays } from "./split-work.js";
 import { applyTfIdf, fitTfIdf, tfIdfModel } from "./tf-idf.js";
 import type { TreeEnsemble } from "./tree-ensemble.js";
 import { treeScores } from "./tree-ensemble.js";
@@ -337,7 +336,7 @@ for (const [columns, hasHessians, isShared] of [
     const values = Float32Array.from({ length: rows * columns }, () => random.uniform(-1, 1));
     const x = denseMatrix(values, columns);
     const options = { minLeafRows: 20, minLeafHessian: 1e-3, l2: 0 };
-    const arrays = treeArrays(x, findBins(x), 2, hasHessians, options, isShared);
+    const arrays = treeArrays(x, findBins(x), 2, hasHessians, options, isShared ? 2 : 1);
     const { data, order, gradients, hessians, histograms } = arrays;
     assert.equal(arrays.places === undefined, columns === 30);
     for (let i = 0; i < rows; i++) {
@@ -363,7 +362,7 @@ for (const [columns, hasHessians, isShared] of [
 
 test("boosted trees are the same to the bit in one thread and in several", () => {
   assert.ok(treeThreads !== undefined);
-  const share = treeThreads.leaves;
+  const expander = treeThreads.leaves;
   const [rows, columns] = [12_000, 6];
   const random = new Random(5, "threads");
   // Gaps, and a column of categories.
@@ -384,8 +383,8 @@ test("boosted trees are the same to the bit in one thread and in several", () =>
     const options = { rounds: 8, leaves, categorical: new Set([3]) };
     const alone = fitGradientBoosting(denseMatrix(values, columns), target, options);
     for (const threads of [2, 4]) {
-      const expander = (arrays: TreeArrays, most: number): LeafExpander => share(arrays, most, threads);
-      const shared = fitGradientBoosting(denseMatrix(values, columns), target, { ...options, threads: expander });
+      const asked = { ...options, threads: { count: threads, expander } };
+      const shared = fitGradientBoosting(denseMatrix(values, columns), target, asked);
       assert.deepEqual(shared, alone);
     }
   }

@@ -30,8 +30,10 @@ export interface BoostingOptions extends Partial<GrowOptions>, Partial<SplitOpti
   readonly validation?: { readonly x: DenseMatrix; readonly target: Target; readonly patience: number } | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onRound?: (round: number, validationLoss: number | undefined) => void;
-  /** The work of threads on arrays that they share; left out, all is done here. */
-  readonly threads?: ((arrays: TreeArrays, leaves: number) => LeafExpander) | undefined;
+  /** How many threads work on the arrays, and their work; left out, all is done here. */
+  readonly threads?:
+    | { readonly count: number; readonly expander: (arrays: TreeArrays, leaves: number) => LeafExpander }
+    | undefined;
 }
 
 export interface Boosted {
@@ -161,8 +163,8 @@ function* boost(x: DenseMatrix, target: Target, options: BoostingOptions): Gener
   const { outputs } = loss;
   const slots = threads === undefined ? leaves : leaves + MOST_AHEAD;
   const splitOptions = { minLeafRows, minLeafHessian, l2 };
-  const arrays = treeArrays(x, columns, slots, loss.hasHessians, splitOptions, threads !== undefined);
-  using expander = threads?.(arrays, leaves) ?? expandHere(arrays);
+  const arrays = treeArrays(x, columns, slots, loss.hasHessians, splitOptions, threads?.count);
+  using expander = threads?.expander(arrays, leaves) ?? expandHere(arrays);
   const scores = Float64Array.from({ length: x.rows * outputs }, (_, i) => loss.base[i % outputs] as number);
   const stopping = validation && new EarlyStopping(validation, loss.base);
   const grow: GrowOptions = { leaves, maxDepth, learningRate };

@@ -1,6 +1,6 @@
 /**
- * @module Histograms of gradients by bin, what gradient boosting does most of the time: summed up by a kernel (`kernels/histogram.wat`), which works on arrays in
- * one memory.
+ * @module The work on rows that gradient boosting does most of the time, histograms of gradients by bin and the parting of rows: done by a kernel
+ * (`kernels/histogram.wat`), which works on arrays in one memory.
  */
 import type { BinColumn } from "./binning.js";
 import { applyBins } from "./binning.js";
@@ -27,8 +27,13 @@ interface Kernel {
   ) => void;
   /** Adds rows' derivatives to pairs by the bins of one column. */
   readonly column: (bins: number, order: number, end: number, gradients: number, hessians: number, into: number) => void;
+  /** Puts rows apart by a table of bins; returns where the left side ends. */
+  readonly part: (bins: number, order: number, end: number, scratch: number, table: number) => number;
 }
 
+/** Bins of a column at most, and the numbers behind a thread's scratch that hold a table of them. */
+const BINS = 256;
+const TABLE = BINS / 4;
 const PAGE_BYTES = 2 ** 16;
 const MOST_PAGES = 2 ** 16;
 /** Arrays begin at a line of the cache. */
@@ -89,13 +94,20 @@ export function treeArrays(
   slots: number,
   hasHessians: boolean,
   options: SplitOptions,
-  isShared = false,
+  threads = 1,
 ): TreeArrays {
   const { rows } = x;
+  const isShared = threads > 1;
   const bins = columns.reduce((sum, { count }) => sum + count, 0);
   const cells = rows * columns.length;
   const isRowwise = bins <= MOST_ROWWISE;
-  const lengths = [cells, isRowwise ? 2 * cells : 0, 4 * rows, 4 * rows, hasHessians ? 4 * rows : 0, 16 * slots * bins];
+  const byRow = (hasHessians ? 3 : 2) + threads;
+  const lengths = [
+    cells,
+    isRowwise ? 2 * cells : 0,
+    16 * slots * bins,
+    ...Array.from({ length: byRow }, () => 4 * (rows + TABLE)),
+  ];
   const pages = Math.ceil(lengths.reduce((sum, bytes) => sum + aligned(bytes), 0) / PAGE_BYTES);
   if (pages > MOST_PAGES)
     throw new DataError(
@@ -114,8 +126,31 @@ export function treeArrays(
     gradients: take.float32(rows),
     hessians: hasHessians ? take.float32(rows) : undefined,
     histograms: take.float64(2 * slots * bins),
+    scratch: Array.from({ length: threads }, () => take.uint32(rows + TABLE)),
     options,
   };
+}
+
+/**
+ * Puts the rows that go left first, both sides in their order; returns where the right side begins. `isLeft` tells it by bin; the scratch is one of the arrays' own,
+ * and in nobody else's use.
+ */
+export function partitionRows(
+  { memory, data, order }: TreeArrays,
+  column: number,
+  isLeft: (bin: number) => boolean,
+  begin: number,
+  end: number,
+  scratch: Uint32Array,
+): number {
+  const { bins, rows } = data;
+  const table = new Uint8Array(memory.buffer, scratch.byteOffset + 4 * rows, BINS);
+  for (let bin = 0; bin < BINS; bin++) table[bin] = isLeft(bin) ? 4 : 0;
+  const [first, last] = [order.byteOffset + 4 * begin, order.byteOffset + 4 * end];
+  const left = kernelOn(memory).part(bins.byteOffset + column * rows, first, last, scratch.byteOffset, table.byteOffset);
+  const middle = (left - order.byteOffset) / 4;
+  order.set(scratch.subarray(0, end - middle), middle);
+  return middle;
 }
 
 /** Sums gradients and hessians of the rows `order[begin … end − 1]` by bin, over columns from … to − 1. */

@@ -232,7 +232,7 @@ const gradientBoosting: Method = {
       signal,
       onRound,
       validation: { x: toDense(validation.x), target: validation.target, patience: PATIENCE },
-      threads: shared && ((arrays, leaves) => shared.leaves(arrays, leaves, threads)),
+      threads: shared && { count: threads, expander: shared.leaves },
     });
     const isBinary = target.kind === "classes" && target.classes === 2;
     const model = chained([treesToModel(ensemble), boostedScores(ensemble.base, isBinary)], "gradient-boosting");

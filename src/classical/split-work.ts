@@ -3,7 +3,7 @@
  * so are columns: threads share them out.
  */
 import type { BinColumn, BinnedMatrix } from "./binning.js";
-import { buildHistogram, subtractHistogram } from "./histogram.js";
+import { buildHistogram, partitionRows, subtractHistogram } from "./histogram.js";
 import type { LeafSums, Split, SplitOptions } from "./split.js";
 import { bestSplit, noSplit } from "./split.js";
 
@@ -21,6 +21,8 @@ export interface TreeArrays {
   readonly hessians: Float32Array | undefined;
   /** [slots, bins, 2]. */
   readonly histograms: Float64Array;
+  /** Memory for the parting of rows, of each thread its own. */
+  readonly scratch: readonly Uint32Array[];
   readonly options: SplitOptions;
 }
 
@@ -83,33 +85,13 @@ export function splitsOf(arrays: TreeArrays, job: SplitJob, from: number, to: nu
   return [first, bestSplit(data, other, job.sibling.sums, options, from, to)];
 }
 
-/** Which bins go to the left, as a table of 0 and 1. */
-function leftBins({ column, bin, missingLeft, set }: Split, { count, hasMissing }: BinColumn): Uint8Array {
-  const table = new Uint8Array(256);
-  if (set === undefined) {
-    for (let b = 0; b <= bin; b++) table[b] = 1;
-    if (hasMissing) table[count - 1] = missingLeft ? 1 : 0;
-  } else for (const b of set) table[b] = 1;
-  return column < 0 ? new Uint8Array(256) : table;
-}
-
 /** Puts the rows that go left first, both sides in their order; returns where the right side begins. */
-export function partition({ order, data }: TreeArrays, leaf: OpenLeaf, scratch: Uint32Array): number {
-  const table = leftBins(leaf.split, data.columns[leaf.split.column] as BinColumn);
-  const bins = data.bins.subarray(leaf.split.column * data.rows, (leaf.split.column + 1) * data.rows);
-  let left = leaf.begin;
-  let right = 0;
-  // Both are written and one is kept: the processor cannot guess the side of a row.
-  for (let i = leaf.begin; i < leaf.end; i++) {
-    const row = order[i] as number;
-    const isLeft = table[bins[row] as number] as number;
-    order[left] = row;
-    scratch[right] = row;
-    left += isLeft;
-    right += 1 - isLeft;
-  }
-  order.set(scratch.subarray(0, right), left);
-  return left;
+export function partition(arrays: TreeArrays, { begin, end, split }: OpenLeaf, scratch: Uint32Array): number {
+  const { column, bin, missingLeft, set } = split;
+  const { count, hasMissing } = arrays.data.columns[column] as BinColumn;
+  const isLeft = (b: number): boolean =>
+    set !== undefined ? set.includes(b) : hasMissing && b === count - 1 ? missingLeft : b <= bin;
+  return partitionRows(arrays, column, isLeft, begin, end, scratch);
 }
 
 /** Sums of both sides of a leaf, and which is the smaller. */
@@ -150,7 +132,7 @@ export function expandLeaf(
 /** All work in this thread. */
 export function expandHere(arrays: TreeArrays): LeafExpander {
   const { rows, columns } = arrays.data;
-  const scratch = new Uint32Array(rows);
+  const scratch = arrays.scratch[0] as Uint32Array;
   let slots = 1;
   return {
     root: (sums) => {

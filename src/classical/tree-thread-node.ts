@@ -8,8 +8,7 @@ import type { ForestThread, LeafThread } from "./tree-threads-node.js";
 import { awaitChange, claim, CONTROL, KIND, readJob, readLeaf, takeShares, writeExpansion, writeSplits } from "./tree-threads-node.js"; // prettier-ignore
 
 function serveLeaves(work: LeafThread): void {
-  const { arrays, control, job, result } = work;
-  const scratch = new Uint32Array(arrays.data.rows);
+  const { arrays, control, job, result, scratch } = work;
   Atomics.store(control, CONTROL.done, 1);
   for (let seen = 1; ;) {
     awaitChange(control, CONTROL.asked, seen);

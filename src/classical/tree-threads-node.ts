@@ -31,6 +31,8 @@ const WORTH_SHARING = 400_000;
 export interface LeafThread {
   readonly kind: "leaves";
   readonly arrays: TreeArrays;
+  /** The thread's own of the arrays. */
+  readonly scratch: Uint32Array;
   readonly control: Int32Array;
   readonly job: Float64Array;
   /** The middle and the slot of a leaf that was expanded; two splits. */
@@ -144,7 +146,7 @@ class Helper {
   /** An expansion that it was asked for, and that nobody has taken yet. */
   #hasLeaf = false;
 
-  constructor(work: Pick<LeafThread, "arrays" | "taken" | "shares">) {
+  constructor(work: Pick<LeafThread, "arrays" | "scratch" | "taken" | "shares">) {
     const control = new Int32Array(new SharedArrayBuffer(4 * CONTROL.length));
     const job = new Float64Array(new SharedArrayBuffer(8 * JOB_NUMBERS));
     const result = new Float64Array(new SharedArrayBuffer(8 * (2 + 2 * SPLIT_NUMBERS)));
@@ -230,13 +232,14 @@ class SharedLeaves implements LeafExpander {
   #nextSlot = 1;
   #expanded = 0;
 
-  constructor(arrays: TreeArrays, leaves: number, threads: number) {
+  constructor(arrays: TreeArrays, leaves: number) {
     const { data, histograms } = arrays;
     this.#arrays = arrays;
-    this.#shares = Math.min(2 * threads, data.columns.length);
+    this.#shares = Math.min(2 * arrays.scratch.length, data.columns.length);
     const work = { arrays, taken: this.#taken, shares: this.#shares };
-    this.#helpers = Array.from({ length: threads - 1 }, () => new Helper(work));
-    this.#scratch = new Uint32Array(data.rows);
+    const [own, ...others] = arrays.scratch;
+    this.#scratch = own as Uint32Array;
+    this.#helpers = others.map((scratch) => new Helper({ ...work, scratch }));
     this.#leaves = leaves;
     this.#slots = histograms.length / (2 * (data.offsets.at(-1) as number));
   }
@@ -360,6 +363,6 @@ function growForest(
 export const treeThreads: TreeThreads = {
   allocate: (bytes) => new Uint8Array(new SharedArrayBuffer(bytes)),
   isWorthwhile: (rows, columns) => rows * columns >= WORTH_SHARING,
-  leaves: (arrays, leaves, threads) => new SharedLeaves(arrays, leaves, threads),
+  leaves: (arrays, leaves) => new SharedLeaves(arrays, leaves),
   forest: growForest,
 };

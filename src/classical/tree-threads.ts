@@ -10,8 +10,8 @@ export interface TreeThreads {
   readonly allocate: (bytes: number) => Uint8Array;
   /** Tells whether so much data is worth the threads' start. */
   readonly isWorthwhile: (rows: number, columns: number) => boolean;
-  /** Grows trees of at most so many leaves. */
-  readonly leaves: (arrays: TreeArrays, leaves: number, threads: number) => LeafExpander;
+  /** Grows trees of at most so many leaves, in as many threads as the arrays are for. */
+  readonly leaves: (arrays: TreeArrays, leaves: number) => LeafExpander;
   /** Trees of a forest in the order of their numbers; it rejects with the signal's reason. */
   readonly forest: (
     forest: ForestData,
