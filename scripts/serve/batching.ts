@@ -40,7 +40,7 @@ async function decoder() {
     const start = performance.now();
     await Promise.all(
       Array.from({ length: streams }, async (_, i) => {
-        const sequence = batch.write([i + 1, 2, 3, 4], { maxTokens: WRITTEN, endTokens: [], temperature: 0 });
+        const sequence = batch.generate([i + 1, 2, 3, 4], { maxTokens: WRITTEN, endTokens: [], temperature: 0 });
         const tokens = sequence[Symbol.asyncIterator]();
         while ((await tokens.next()).done !== true);
       }),

@@ -22,6 +22,7 @@ export type { InferredSchema } from "./schema/infer.js";
 export { readWith, tableSchemaSchema } from "./schema/table-schema.js";
 export type { TableField, TableSchema } from "./schema/table-schema.js";
 export * from "./tabular.js";
+export type { TabularTarget } from "./tabular-target.js";
 export { numberAt } from "./tabular-features.js";
 export { BOX_COLUMNS, boxCollate } from "./images/boxes.js";
 export { EVIDENCE, imageCollate, isEncoded } from "./images/encoded.js";

@@ -2,11 +2,11 @@
  * @module Tables made ready for a model: fitted on training rows, kept as JSON beside the model, applied to any rows.
  */
 import * as z from "zod";
-import type { CellValue, Column, ColumnLike, NumberBlock, TextColumn } from "./column.js";
-import { isMissing, isText, lengthOf, placeAt } from "./column.js";
+import type { CellValue, Column, ColumnLike, NumberBlock } from "./column.js";
+import { isMissing, lengthOf } from "./column.js";
 import { Dataset } from "./dataset.js";
 import { isCategorical } from "./guess.js";
-import { classesOf, encodeLabels, labelText } from "./labels.js";
+import { encodeLabels, labelText } from "./labels.js";
 import type { InferredSchema } from "./schema/infer.js";
 import { SchemaBuilder } from "./schema/infer.js";
 import type { TableSchema } from "./schema/table-schema.js";
@@ -20,19 +20,16 @@ import {
   fitEncoder,
   plainEncoder,
   indexSize,
-  measureScale,
-  numberAt,
 } from "./tabular-features.js";
+import { leakage, looksLikeId } from "./tabular-leakage.js";
+import type { TabularTarget } from "./tabular-target.js";
+import { fitTarget, quantityAt, targetSchema } from "./tabular-target.js";
 import type { TensorData } from "../graph/index.js";
 import { elementAt, fromNumbers } from "../graph/index.js";
 import { ConfigError, DataError } from "../util/errors.js";
 import { nearest } from "../util/nearest.js";
 import { parseWith } from "../util/schema.js";
 
-const targetSchema = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("classes"), name: z.string(), classes: z.array(z.string()).min(2) }),
-  z.object({ kind: z.literal("quantity"), name: z.string(), mean: z.number(), sd: z.number().positive() }),
-]);
 const specSchema = z.object({
   version: z.literal(1),
   encoders: z.array(encoderSchema).min(1),
@@ -43,8 +40,6 @@ const specSchema = z.object({
 
 /** All that preprocessing has learnt, as JSON. */
 export type TabularSpec = z.infer<typeof specSchema>;
-/** Column to predict, as it was learnt: its classes, or its mean and deviation. */
-export type TabularTarget = TabularSpec["target"];
 
 /** Options of a table's preprocessing: target, columns, when categories are embedded. */
 export interface TabularOptions {
@@ -333,104 +328,4 @@ function strangeness(encoder: Encoder, column: Column): string | undefined {
     ...(missing === 0 || hasPlace ? [] : [`${countOf(missing, "missing value")}, of which training had none`]),
   ];
   return parts.length === 0 ? undefined : parts.join("; ");
-}
-
-/** A row's target as a number. DataError, with the row, where it is none, or not finite. */
-function quantityAt(column: Column, i: number, name: string): number {
-  const infinite = !isText(column) && !isMissing(column, i) ? elementAt(column, i) : 0;
-  const value = numberAt(column, i, name);
-  if (!Number.isNaN(value)) return value;
-  const got = Math.abs(infinite) === Infinity ? (infinite < 0 ? "-inf" : "inf") : "no value";
-  throw new DataError(`column "${name}", ${placeAt(column, i)}: expected a finite number, got ${got}`);
-}
-
-/** Refuses to predict a quantity that is none. */
-function checkQuantity(name: string, column: Column): void {
-  const isClasses = isText(column)
-    ? mostly(column, (text) => Number.isNaN(Number(text)))
-    : column.dtype === "bool" || column.classes !== undefined;
-  const isDate = !isText(column) && column.unit === "date";
-  if (!isClasses && !isDate) return;
-  const got = isDate ? "dates" : classesOf(column, name).slice(0, 5).join(", ");
-  const remedy = isDate ? "" : "; tabular-classification predicts classes";
-  throw new DataError(`column "${name}": expected numbers to predict, got ${got}${remedy}`);
-}
-
-/** Tells whether more than half of a column's texts, without missing ones, satisfy `is`. */
-const mostly = ({ values }: TextColumn, is: (text: string) => boolean): boolean => {
-  const given = values.filter((value) => value !== null);
-  return given.filter(is).length > given.length / 2;
-};
-
-function fitTarget(name: string, column: Column, length: number, task: "classification" | "regression"): TabularTarget {
-  if (task === "classification") {
-    const classes = classesOf(column, `column "${name}"`);
-    if (classes.length < 2)
-      throw new DataError(
-        `column "${name}": expected at least two classes, got ${classes.length === 0 ? "none" : `"${classes[0]}" alone`}`,
-      );
-    if (classes.length > Math.max(50, length / 2))
-      throw new DataError(
-        `column "${name}": expected classes that rows share, got ${classes.length} of ${length} rows; tabular-regression predicts a quantity`,
-      );
-    return { kind: "classes", name, classes };
-  }
-  checkQuantity(name, column);
-  const { mean, sd } = measureScale(Float64Array.from({ length }, (_, i) => quantityAt(column, i, name)));
-  if (sd === 0) throw new DataError(`column "${name}": expected a quantity that varies, got ${mean} in every row`);
-  return { kind: "quantity", name, mean, sd };
-}
-
-/** A running number: says nothing about the row, but can be memorized. */
-function looksLikeId(name: string, column: Column): boolean {
-  if (isText(column) || column.shape.length > 1 || !/^(id|.*[_ ]id|index|row|rownum|unnamed.*|passengerid|column0+)$/i.test(name))
-    return false;
-  return (
-    column.data.length > 2 && new Set<number | bigint>(column.data).size === column.data.length && column.data.every(isWhole)
-  );
-}
-const isWhole = (value: number | bigint): boolean => typeof value === "bigint" || Number.isInteger(value);
-
-/**
- * A warning if a column gives the target away: each of its values (few, each seen several times) occurs with one class only,
- * or it runs with the quantity at |r| ≥ 0.999.
- */
-function leakage(
-  name: string,
-  column: Column,
-  target: string,
-  targetColumn: Column,
-  length: number,
-  task: "classification" | "regression",
-): string | undefined {
-  const advice = "leave it out (exclude) unless it is known when predicting";
-  if (task === "regression") {
-    if (isText(column) || column.shape.length > 1) return undefined;
-    const x = Float64Array.from({ length }, (_, i) => numberAt(column, i, name));
-    const y = Float64Array.from({ length }, (_, i) => (Number.isNaN(x[i]) ? Number.NaN : numberAt(targetColumn, i, target)));
-    const [mx, my] = [measureScale(x), measureScale(y)];
-    const both = length - mx.missing;
-    if (both < 10 || mx.sd === 0 || my.sd === 0) return undefined;
-    let covariance = 0;
-    for (let i = 0; i < length; i++)
-      if (!Number.isNaN(x[i])) covariance += ((x[i] as number) - mx.mean) * ((y[i] as number) - my.mean);
-    const r = covariance / both / (mx.sd * my.sd);
-    return Math.abs(r) >= 0.999
-      ? `column "${name}" may give "${target}" away (correlation ${r.toFixed(4)}): ${advice}`
-      : undefined;
-  }
-  const classOf = new Map<string, string>();
-  const classes = new Set<string>();
-  let rows = 0;
-  for (let i = 0; i < length; i++) {
-    const [value, label] = [labelText(column, i), labelText(targetColumn, i)];
-    if (value === null || label === null) continue;
-    rows++;
-    if ((classOf.get(value) ?? label) !== label) return undefined;
-    classOf.set(value, label);
-    classes.add(label);
-  }
-  // Values that are nearly all different determine anything; a column that is almost always missing shows nothing.
-  if (classes.size < 2 || classOf.size > Math.max(2, rows / 5) || rows < length / 2) return undefined;
-  return `column "${name}" may give "${target}" away (each of its ${classOf.size} values goes with one class): ${advice}`;
 }

@@ -1,5 +1,5 @@
 /**
- * @module Continuous batching: texts of many senders are written together, a token of each in one run; one that ends makes room for the next at once, and
+ * @module Continuous batching: texts of many senders are generated together, a token of each in one run; one that ends makes room for the next at once, and
  * long prompts are read in pieces between the tokens of others.
  *
  * Source: Yu et al. 2022, "Orca" (iteration-level scheduling); prompts in pieces: Agrawal et al. 2023, arXiv:2308.16369.
@@ -13,59 +13,16 @@ import type { CompileOptions, Executable } from "../runtime/index.js";
 import { compile, platformRuntime, resolveDevice } from "../runtime/index.js";
 import { afterDispose, ConfigError } from "../util/errors.js";
 import { nextTurn } from "../util/next-turn.js";
-import { Random } from "../util/random.js";
 import { timeNow } from "../util/time-now.js";
-import type { TokenConstraint } from "./constraint/automaton.js";
 import type { DecoderModel } from "./decoder-model.js";
 import { boundWeights, continuer, fitsInPlace } from "./decoder-model.js";
 import type { Rewrites } from "./generator.js";
 import { PrefixCache } from "./prefix-cache.js";
-import type { SamplingOptions } from "./sampling.js";
-import { argMax, checkSampling, chooseToken, logSoftmax } from "./sampling.js";
+import { checkSampling } from "./sampling.js";
+import type { GeneratedSequence, SequenceGenerator, SequenceOptions } from "./sequence.js";
+import { logprobsOf, nextToken, Sequence } from "./sequence.js";
 import { Slots } from "./slots.js";
 import { StepValues } from "./step-values.js";
-
-/** One text to write. */
-export interface SequenceOptions extends SamplingOptions {
-  readonly maxTokens: number;
-  readonly endTokens: readonly number[];
-  readonly seed?: number;
-  readonly signal?: AbortSignal;
-  /** Subtracted from a token's logit for each time it was written, and once if it was. */
-  readonly frequencyPenalty?: number;
-  readonly presencePenalty?: number;
-  /** Added to logits, by token. */
-  readonly logitBias?: ReadonlyMap<number, number>;
-  readonly constraint?: TokenConstraint;
-  /** How many likeliest tokens are told; left out, none, and no log-probability either. */
-  readonly logprobs?: number;
-  /** Whose beginnings may be reused. */
-  readonly owner?: string;
-  /** The number of the adapter that writes it; 0 is none. */
-  readonly adapter?: number;
-}
-
-/** A token that was chosen. */
-export interface WrittenToken {
-  readonly token: number;
-  /** ln softmax before sampling's changes, and that of the likeliest. */
-  readonly logprob?: number;
-  readonly top?: readonly { readonly token: number; readonly logprob: number }[];
-}
-
-/** Writes texts: many together, or one after another. */
-export interface SequenceWriter extends AsyncDisposable {
-  readonly maxPositions: number;
-  write(prompt: readonly number[], options: SequenceOptions): WrittenSequence;
-}
-
-/** The text's sender: tokens as they come, and what was known before. */
-export interface WrittenSequence extends AsyncIterable<WrittenToken> {
-  /** Tokens of the prompt that were in the cache; known once the first token is there. */
-  readonly cachedTokens: number;
-  /** When reading began, in milliseconds since 1970; known once the first token is there. */
-  readonly startedAt?: number;
-}
 
 export interface BatchedOptions extends Pick<CompileOptions, "device" | "threads" | "runtime"> {
   readonly rewrites?: Rewrites;
@@ -92,56 +49,6 @@ const ownerOf = ({ owner = "", adapter = 0 }: SequenceOptions): string => `${ada
 /** Nobody else waits: a prompt is read in larger pieces. */
 const ALONE_FACTOR = 4;
 
-/** A text under way. */
-class Sequence implements WrittenSequence {
-  readonly prompt: readonly number[];
-  readonly options: SequenceOptions;
-  readonly random: Random;
-  /** The prompt and what was written. */
-  readonly context: number[];
-  readonly counts = new Map<number, number>();
-  cachedTokens = 0;
-  startedAt = 0;
-  written = 0;
-  isOver = false;
-  #queue: WrittenToken[] = [];
-  #failure: unknown;
-  #wake: (() => void) | undefined;
-
-  constructor(prompt: readonly number[], options: SequenceOptions) {
-    this.prompt = prompt;
-    this.options = options;
-    this.random = new Random(options.seed ?? 0, "generate");
-    this.context = [...prompt];
-  }
-
-  push(token: WrittenToken): void {
-    this.#queue.push(token);
-    this.#wake?.();
-  }
-
-  end(failure?: unknown): void {
-    this.isOver = true;
-    this.#failure = failure;
-    this.#wake?.();
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<WrittenToken, void> {
-    try {
-      for (;;) {
-        const next = this.#queue.shift();
-        if (next !== undefined) yield next;
-        else if (this.#failure !== undefined) throw this.#failure;
-        else if (this.isOver) return;
-        else await new Promise<void>((resolve) => (this.#wake = resolve));
-      }
-    } finally {
-      // Whoever stops listening is written to no longer.
-      this.isOver = true;
-    }
-  }
-}
-
 /** Two graphs: of pieces of prompts, and of one token of each text. */
 function traced(model: DecoderModel, isInPlace: boolean) {
   const [N, T, C] = [symbol("N"), symbol("T"), symbol("C")];
@@ -155,8 +62,8 @@ function traced(model: DecoderModel, isInPlace: boolean) {
   return { chunk: { logits, ...cache.outputs }, step, inPlace };
 }
 
-/** Writes texts together with a model whose weights are constants. Owned: dispose it. */
-export class ContinuousBatch implements SequenceWriter {
+/** Generates texts together with a model whose weights are constants. Owned: dispose it. */
+export class ContinuousBatch implements SequenceGenerator {
   readonly maxPositions: number;
   readonly #vocabSize: number;
   readonly #options: BatchedOptions;
@@ -165,7 +72,7 @@ export class ContinuousBatch implements SequenceWriter {
   readonly #values: StepValues;
   readonly #slots: Slots;
   readonly #prefixes: PrefixCache;
-  /** Texts that are written, row by row; the one that is read has the row behind them. */
+  /** Texts that are generated, row by row; the one whose prompt is read has the row behind them. */
   #active: Sequence[] = [];
   #reading: Sequence | undefined;
   #waiting: Sequence[] = [];
@@ -214,17 +121,17 @@ export class ContinuousBatch implements SequenceWriter {
     return this.#waiting.length + (this.#reading === undefined ? 0 : 1);
   }
 
-  /** Texts that are written. */
+  /** Texts that are generated. */
   get active(): number {
     return this.#active.length;
   }
 
   /**
-   * Writes a text behind a prompt, together with others.
+   * Generates a text behind a prompt, together with others.
    *
    * Errors: ConfigError for an empty prompt, one that leaves no room for a token, and options out of range; SessionError once this has been disposed.
    */
-  write(prompt: readonly number[], options: SequenceOptions): WrittenSequence {
+  generate(prompt: readonly number[], options: SequenceOptions): GeneratedSequence {
     if (this.#isDisposed) throw afterDispose("generator");
     checkSampling(options);
     if (prompt.length === 0) throw new ConfigError("prompt: expected at least one token, got none");
@@ -278,7 +185,7 @@ export class ContinuousBatch implements SequenceWriter {
       this.#slots.copy(last, row);
       this.#active[row] = this.#active[last] as Sequence;
       this.#active.pop();
-      // The one that is read lies right behind those that are written.
+      // The one whose prompt is read lies right behind those that are generated.
       if (this.#reading !== undefined) this.#slots.copy(last + 1, last);
     }
     if (this.#reading !== undefined && isGone(this.#reading)) this.#reading = undefined;
@@ -289,7 +196,7 @@ export class ContinuousBatch implements SequenceWriter {
     if (this.#prefixes.takes(tokens)) this.#prefixes.add(ownerOf(options), tokens, this.#slots.take(row, tokens.length));
   }
 
-  /** Inputs that say which adapters write. */
+  /** Inputs that say which adapters are used. */
   #adapterFeeds(sequences: readonly Sequence[]): Record<string, TensorData> {
     return this.#options.adapters?.rows(sequences.map(({ options }) => options.adapter ?? 0)) ?? {};
   }
@@ -362,15 +269,15 @@ export class ContinuousBatch implements SequenceWriter {
   #choose(sequence: Sequence, logits: Float32Array): void {
     const { options, context, counts } = sequence;
     try {
-      const token = chosen(logits, sequence);
+      const token = nextToken(logits, sequence);
       context.push(token);
       counts.set(token, (counts.get(token) ?? 0) + 1);
-      sequence.written++;
+      sequence.generated++;
       options.constraint?.accept(token);
-      sequence.push({ token, ...(options.logprobs === undefined ? {} : told(logits, token, options.logprobs)) });
+      sequence.push({ token, ...(options.logprobs === undefined ? {} : logprobsOf(logits, token, options.logprobs)) });
       const isFull = context.length >= this.maxPositions;
       const isWhole = options.constraint?.isComplete === true || options.endTokens.includes(token);
-      if (isWhole || sequence.written >= options.maxTokens || isFull) sequence.end();
+      if (isWhole || sequence.generated >= options.maxTokens || isFull) sequence.end();
     } catch (error) {
       sequence.end(error);
     }
@@ -390,36 +297,4 @@ export class ContinuousBatch implements SequenceWriter {
   dispose(): Promise<void> {
     return this[Symbol.asyncDispose]();
   }
-}
-
-/** The next token: logits, biases, penalties and constraint, then sampling. */
-function chosen(logits: Float32Array, { options, context, counts, random }: Sequence): number {
-  const { frequencyPenalty = 0, presencePenalty = 0, logitBias, constraint, temperature = 1, repetitionPenalty = 1 } = options;
-  const isPlain = frequencyPenalty === 0 && presencePenalty === 0 && logitBias === undefined && constraint === undefined;
-  if (isPlain && temperature === 0 && repetitionPenalty === 1) return argMax(logits);
-  if (isPlain) return chooseToken(logits, context, options, random);
-  const changed = new Float64Array(logits);
-  for (const [token, count] of counts) changed[token] = (changed[token] as number) - count * frequencyPenalty - presencePenalty;
-  for (const [token, bias] of logitBias ?? []) if (token < changed.length) changed[token] = (changed[token] as number) + bias;
-  constraint?.apply(changed);
-  return chooseToken(changed, context, options, random);
-}
-
-/** How likely a token was, and which were likeliest. */
-function told(logits: Float32Array, token: number, count: number): Pick<WrittenToken, "logprob" | "top"> {
-  const logarithms = logSoftmax(logits);
-  const found: number[] = [];
-  const most = count === 0 ? 0 : logarithms.length;
-  for (let id = 0; id < most; id++) {
-    const value = logarithms[id] as number;
-    if (found.length === count && value <= (logarithms[found[count - 1] as number] as number)) continue;
-    let at = found.length;
-    while (at > 0 && value > (logarithms[found[at - 1] as number] as number)) at--;
-    found.splice(at, 0, id);
-    found.length = Math.min(found.length, count);
-  }
-  return {
-    logprob: logarithms[token],
-    top: found.map((id) => ({ token: id, logprob: logarithms[id] as number })),
-  };
 }

@@ -16,7 +16,7 @@ const GOOD = ["a lovely film", "lovely and warm", "a warm and lovely story", "tr
 const BAD = ["a dull film", "dull and cold", "a cold and dull story", "truly dull"];
 const texts = [...GOOD, ...BAD, "a lovely dull film", "warm"];
 
-describe("the head that learns along", () => {
+describe("the head that learns from the labels", () => {
   const features = new TextFeatures(texts);
   const labelled = [
     { row: 0, classes: [0] },

@@ -69,7 +69,7 @@ export async function decoderEngine(
   adapted?: { readonly adapters: MixedAdapters; readonly names: readonly string[] },
 ): Promise<LanguageEngine> {
   const { maxStreams, promptChunk, prefixCacheTokens } = { ...ENGINE_LIMITS, ...limits };
-  const writer = await ContinuousBatch.create(model, weights, {
+  const generator = await ContinuousBatch.create(model, weights, {
     ...use,
     ...defined({ adapters: adapted?.adapters }),
     maxStreams,
@@ -80,7 +80,7 @@ export async function decoderEngine(
   const engine = new LanguageEngine({
     ...parts,
     task: "language-modeling",
-    writer,
+    generator,
     embed: embedderOf(model, weights, use.threads, adapted?.adapters),
     ...defined({ adapters: adapted?.names }),
   });

@@ -2,7 +2,7 @@
  * @module The engine of a language model from files: a run, a checkpoint's folder, a GGUF file.
  */
 import { join } from "node:path";
-import type { SequenceOptions, SequenceWriter, WrittenSequence, WrittenToken } from "../generate/continuous-batch.js";
+import type { GeneratedSequence, SequenceGenerator, SequenceOptions, SequenceToken } from "../generate/sequence.js";
 import { type DecoderModel, Generator, isDecoder } from "../generate/index.js";
 import { Transformer } from "../models/index.js";
 import { type AdapterFactors, MixedAdapters, takeAdapters } from "../nn/index.js";
@@ -18,7 +18,7 @@ import { LanguageEngine } from "./language-engine.js";
 import type { OpenEngineOptions } from "./model-engine-node.js";
 
 /** Texts of a model with an encoder, one after another. */
-class SerialWriter implements SequenceWriter {
+class SerialGenerator implements SequenceGenerator {
   readonly maxPositions: number;
   readonly #generator: Generator;
   readonly #queue = new TaskQueue();
@@ -28,13 +28,13 @@ class SerialWriter implements SequenceWriter {
     this.maxPositions = generator.maxPositions;
   }
 
-  write(prompt: readonly number[], options: SequenceOptions): WrittenSequence {
+  generate(prompt: readonly number[], options: SequenceOptions): GeneratedSequence {
     if (options.constraint !== undefined || options.logprobs !== undefined)
       throw new ConfigError("model: expected a decoder alone for schemas and log-probabilities, got one with an encoder");
-    return { cachedTokens: 0, [Symbol.asyncIterator]: () => this.#written(prompt, options) };
+    return { cachedTokens: 0, [Symbol.asyncIterator]: () => this.#tokens(prompt, options) };
   }
 
-  async *#written(prompt: readonly number[], options: SequenceOptions): AsyncGenerator<WrittenToken, void> {
+  async *#tokens(prompt: readonly number[], options: SequenceOptions): AsyncGenerator<SequenceToken, void> {
     const tokens = await this.#queue.run(async () => {
       const all: number[] = [];
       for await (const { token } of this.#generator.stream(prompt, options)) all.push(token);
@@ -73,7 +73,7 @@ export async function languageEngine(path: string, source: TextSource, options: 
     return new LanguageEngine({
       ...parts,
       task: "sequence-to-sequence",
-      writer: new SerialWriter(await Generator.create(model, weights, use)),
+      generator: new SerialGenerator(await Generator.create(model, weights, use)),
     });
   if (!isDecoder(model))
     throw new ConfigError(

@@ -1,7 +1,7 @@
 /**
  * @module A language model as an engine: prompts and conversations in, text out as it comes, with the likelihoods and within the schema that were asked for.
  */
-import type { SequenceOptions, SequenceWriter, WrittenToken } from "../generate/continuous-batch.js";
+import type { SequenceGenerator, SequenceOptions, SequenceToken } from "../generate/sequence.js";
 import { TokenConstraint, TokenTree } from "../generate/constraint/automaton.js";
 import { bytes, type GrammarNode, sequence } from "../generate/constraint/grammar.js";
 import { ANY_OBJECT, schemaGrammar } from "../generate/constraint/json-schema.js";
@@ -30,7 +30,7 @@ import type {
 export interface LanguageParts {
   readonly name: string;
   readonly task: string;
-  readonly writer: SequenceWriter;
+  readonly generator: SequenceGenerator;
   readonly tokenizer: Tokenizer;
   readonly endTokens: readonly number[];
   readonly chat?: ChatTemplate;
@@ -66,8 +66,8 @@ export class LanguageEngine implements Engine, AsyncDisposable {
 
   constructor(parts: LanguageParts) {
     this.#parts = parts;
-    const { chat, embed, writer, task, remarks = [] } = parts;
-    const { maxPositions } = writer;
+    const { chat, embed, generator, task, remarks = [] } = parts;
+    const { maxPositions } = generator;
     this.description = {
       task,
       takes: "prompt",
@@ -169,7 +169,7 @@ export class LanguageEngine implements Engine, AsyncDisposable {
     };
   }
 
-  #told({ token, logprob = 0, top = [] }: WrittenToken): TokenLogprob {
+  #told({ token, logprob = 0, top = [] }: SequenceToken): TokenLogprob {
     const shown = (id: number, value: number) => {
       const found = this.#tokenBytes[id] ?? new TextEncoder().encode(this.#parts.tokenizer.idToToken(id) ?? "");
       return { token: decoder.decode(found), bytes: Array.from(found), logprob: value };
@@ -178,13 +178,15 @@ export class LanguageEngine implements Engine, AsyncDisposable {
   }
 
   async #generate(params: GenerateParams, { onEvent, signal, onTiming }: CallOptions<"generate">): Promise<GenerateResult> {
-    const { writer, tokenizer, endTokens } = this.#parts;
+    const { generator, tokenizer, endTokens } = this.#parts;
     const ids = await this.#ids(params.prompt, params.isConversation);
     if (ids.length === 0) throw new ConfigError("prompt: expected at least one token, got none");
-    if (ids.length >= writer.maxPositions)
-      throw new ConfigError(`prompt: expected fewer than the model's ${writer.maxPositions} tokens, got ${ids.length}; cut it`);
-    const options = this.#sequenceOptions(params, writer.maxPositions - ids.length, signal);
-    const written = writer.write(ids, options);
+    if (ids.length >= generator.maxPositions)
+      throw new ConfigError(
+        `prompt: expected fewer than the model's ${generator.maxPositions} tokens, got ${ids.length}; cut it`,
+      );
+    const options = this.#sequenceOptions(params, generator.maxPositions - ids.length, signal);
+    const written = generator.generate(ids, options);
     const text = new TextStream((each) => tokenizer.decode(each), params.stop);
     let tokens = 0;
     let isStopped = false;
@@ -205,7 +207,7 @@ export class LanguageEngine implements Engine, AsyncDisposable {
   }
 
   async #embed({ inputs, adapter }: EmbedParams, signal?: AbortSignal): Promise<EmbedResult> {
-    const { embed, name, writer } = this.#parts;
+    const { embed, name, generator } = this.#parts;
     if (embed === undefined) throw new ConfigError(`model: expected one that gives embeddings, got ${name}`);
     const embeddings: Float32Array[] = [];
     let tokens = 0;
@@ -213,9 +215,9 @@ export class LanguageEngine implements Engine, AsyncDisposable {
       signal?.throwIfAborted();
       const ids = await this.#ids(given, false);
       if (ids.length === 0) throw new ConfigError(`input ${i + 1}: expected at least one token, got none`);
-      if (ids.length > writer.maxPositions)
+      if (ids.length > generator.maxPositions)
         throw new ConfigError(
-          `input ${i + 1}: expected at most the model's ${writer.maxPositions} tokens, got ${ids.length}; cut it`,
+          `input ${i + 1}: expected at most the model's ${generator.maxPositions} tokens, got ${ids.length}; cut it`,
         );
       tokens += ids.length;
       embeddings.push(await embed(ids, this.#adapterNumber(adapter)));
@@ -224,6 +226,6 @@ export class LanguageEngine implements Engine, AsyncDisposable {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    return Promise.resolve(this.#parts.writer[Symbol.asyncDispose]());
+    return Promise.resolve(this.#parts.generator[Symbol.asyncDispose]());
   }
 }

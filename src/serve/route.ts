@@ -194,9 +194,6 @@ export class RouteScope {
 
 /** The description of a route, for the document. */
 export interface RouteAbout {
-  readonly method: "get" | "post";
-  /** With parameters in braces. */
-  readonly path: string;
   readonly summary: string;
   readonly tag: string;
   readonly body?: ZodType;
@@ -205,9 +202,17 @@ export interface RouteAbout {
   readonly contentType?: string;
 }
 
+/** A method and a path, whose parameters are in braces: `get /v1/models/{model}`. */
+export type RouteAt = `${"get" | "post"} /${string}`;
+
 /** Adds a route, and its description to the document. */
-export function addRoute(scope: RouteScope, about: RouteAbout, handler: (c: RouteContext) => Response | Promise<Response>): void {
-  const { method, path, summary, tag, body, response, contentType = "application/json" } = about;
+export function addRoute(
+  scope: RouteScope,
+  at: RouteAt,
+  { summary, tag, body, response, contentType = "application/json" }: RouteAbout,
+  handler: (c: RouteContext) => Response | Promise<Response>,
+): void {
+  const [method, path] = at.split(" ") as ["get" | "post", string];
   const parameters = [...path.matchAll(/\{(\w+)\}/g)].map(([, parameter = ""]) => parameter);
   scope.app.openAPIRegistry.registerPath({
     method,

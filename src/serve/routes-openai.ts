@@ -4,9 +4,9 @@
 import { toBase64 } from "../util/base64.js";
 import { defined } from "../util/record.js";
 import { HttpError } from "../http/http-error.js";
-import type { CallOptions, GenerateParams, GenerateResult, TokenLogprob } from "./engine.js";
-import { eventStream } from "./event-stream.js";
+import type { GenerateParams, TokenLogprob } from "./engine.js";
 import type { ServedModel } from "./models.js";
+import { answer, type Choice, type ChoiceRequest } from "./openai-choices.js";
 import type { ChatRequest, CompletionRequest, Message } from "./openai-schemas.js";
 import {
   chatAnswerSchema,
@@ -66,136 +66,6 @@ function samplingOf(given: Sampling, owner: string): Omit<GenerateParams, "promp
       logitBias: given.logit_bias ?? undefined,
     }),
   };
-}
-
-/** One choice that is to be written. */
-interface Wanted {
-  readonly index: number;
-  readonly params: GenerateParams;
-}
-
-/** One that was written. */
-interface Choice extends GenerateResult {
-  readonly index: number;
-  readonly text: string;
-  readonly logprobs: readonly TokenLogprob[];
-}
-
-/** Counts of all choices: a prompt is counted once. */
-function usageOf(choices: readonly Choice[], prompts: number) {
-  const each = choices.length / prompts;
-  const sum = (of: (choice: Choice) => number, only: (i: number) => boolean): number =>
-    choices.filter((_, i) => only(i)).reduce((total, choice) => total + of(choice), 0);
-  const isFirst = (i: number): boolean => i % each === 0;
-  const promptTokens = sum((choice) => choice.promptTokens, isFirst);
-  const tokens = sum(
-    (choice) => choice.tokens,
-    () => true,
-  );
-  const cached = sum((choice) => choice.cachedTokens, isFirst);
-  return {
-    prompt_tokens: promptTokens,
-    completion_tokens: tokens,
-    total_tokens: promptTokens + tokens,
-    prompt_tokens_details: { cached_tokens: cached },
-  };
-}
-
-/** Writes one choice; `onPiece` is given its text as it comes. */
-async function written(
-  scope: RouteScope,
-  model: ServedModel,
-  { index, params }: Wanted,
-  options: Pick<CallOptions, "signal" | "onTiming">,
-  onPiece?: (text: string, logprobs: readonly TokenLogprob[]) => void,
-): Promise<Choice> {
-  const engine = await scope.engine(model);
-  const [pieces, logprobs]: [string[], TokenLogprob[]] = [[], []];
-  const result = await engine.call("generate", params, {
-    ...options,
-    onEvent: (event) => {
-      pieces.push(event.text);
-      logprobs.push(...(event.logprobs ?? []));
-      onPiece?.(event.text, event.logprobs ?? []);
-    },
-  });
-  return { index, text: pieces.join(""), logprobs, ...result };
-}
-
-/** The form in which an interface shows choices, whole and in pieces. */
-interface Shape {
-  readonly id: string;
-  readonly whole: (choice: Choice) => object;
-  readonly object: string;
-  readonly chunkObject: string;
-  /** The events of a choice before its text, of a piece, and of its end. */
-  readonly first?: (index: number) => object;
-  readonly piece: (index: number, text: string, logprobs: readonly TokenLogprob[]) => object;
-  readonly last: (choice: Choice) => readonly object[];
-  /** Whether pieces wait until all is written: a call of a tool is known then. */
-  readonly isHeld: boolean;
-}
-
-/** Answers with all choices, or with a stream of them. */
-async function answer(
-  scope: RouteScope,
-  c: RouteContext,
-  model: ServedModel,
-  given: Pick<ChatRequest, "stream" | "stream_options">,
-  wanted: readonly Wanted[],
-  prompts: number,
-  shape: Shape,
-): Promise<Response> {
-  const inside = scope.enter(c);
-  const about = {
-    id: shape.id,
-    created: Math.floor(Date.now() / 1000),
-    model: model.name,
-    system_fingerprint: `descent-${model.version}`,
-  };
-  const count = (choices: readonly Choice[]): ReturnType<typeof usageOf> => {
-    const usage = usageOf(choices, prompts);
-    scope.spend(c, usage.prompt_tokens, usage.completion_tokens);
-    return usage;
-  };
-  if (given.stream !== true) {
-    try {
-      // One that fails ends the others.
-      const controller = new AbortController();
-      const signal = AbortSignal.any([inside.signal, controller.signal]);
-      const all = wanted.map((each) => written(scope, model, each, { signal, onTiming: inside.onTiming }));
-      const choices = await Promise.all(all).catch(async (error: unknown) => {
-        controller.abort(error);
-        await Promise.allSettled(all);
-        throw error;
-      });
-      return c.json({ ...about, object: shape.object, choices: choices.map(shape.whole), usage: count(choices) });
-    } finally {
-      inside[Symbol.dispose]();
-    }
-  }
-  const withUsage = given.stream_options?.include_usage === true;
-  const more = withUsage ? { usage: null } : {};
-  return eventStream(
-    async (send, left) => {
-      const signal = AbortSignal.any([inside.signal, left]);
-      const emit = (choice: object): void => send({ ...about, object: shape.chunkObject, choices: [choice], ...more });
-      const choices = await Promise.all(
-        wanted.map(async (each) => {
-          if (shape.first !== undefined) emit(shape.first(each.index));
-          const choice = await written(scope, model, each, { signal, onTiming: inside.onTiming }, (text, logprobs) => {
-            if (!shape.isHeld) emit(shape.piece(each.index, text, logprobs));
-          });
-          for (const event of shape.last(choice)) emit(event);
-          return choice;
-        }),
-      );
-      const usage = count(choices);
-      if (withUsage) send({ ...about, object: shape.chunkObject, choices: [], usage });
-    },
-    () => inside[Symbol.dispose](),
-    (error) => scope.report(error, c.get("requestId")),
-  );
 }
 
 const told = ({ token, bytes, logprob }: Omit<TokenLogprob, "top">) => ({ token, logprob, bytes });
@@ -309,7 +179,7 @@ async function complete(scope: RouteScope, c: RouteContext): Promise<Response> {
   const prompts = listOf(given.prompt);
   const sampling = samplingOf(given, c.get("owner").name);
   const wanted = prompts.flatMap((prompt, p) =>
-    Array.from({ length: count }, (_, i): Wanted => {
+    Array.from({ length: count }, (_, i): ChoiceRequest => {
       const params = {
         prompt,
         isConversation: false,
@@ -356,47 +226,29 @@ const modelOf = ({ name }: ServedModel) => ({ id: name, object: "model", created
 /** Adds the routes. */
 export function addOpenAiRoutes(scope: RouteScope): void {
   const tag = "openai";
-  addRoute(scope, { method: "get", path: "/v1/models", summary: "The models", tag, response: openAiModelsSchema }, (c) => {
+  addRoute(scope, "get /v1/models", { summary: "The models", tag, response: openAiModelsSchema }, (c) => {
     const names = new Map(scope.models.list().map((model) => [model.name, model]));
     return c.json({ object: "list", data: [...names.values()].map(modelOf) });
   });
-  addRoute(scope, { method: "get", path: "/v1/models/{model}", summary: "A model", tag, response: openAiModelSchema }, (c) =>
+  addRoute(scope, "get /v1/models/{model}", { summary: "A model", tag, response: openAiModelSchema }, (c) =>
     c.json(modelOf(scope.find(c, (c.req.param() as { model?: string }).model))),
   );
   addRoute(
     scope,
-    {
-      method: "post",
-      path: "/v1/chat/completions",
-      summary: "The answer of a conversation",
-      tag,
-      body: chatSchema,
-      response: chatAnswerSchema,
-    },
+    "post /v1/chat/completions",
+    { summary: "The answer of a conversation", tag, body: chatSchema, response: chatAnswerSchema },
     (c) => chat(scope, c),
   );
   addRoute(
     scope,
-    {
-      method: "post",
-      path: "/v1/completions",
-      summary: "The continuation of a text",
-      tag,
-      body: completionSchema,
-      response: completionAnswerSchema,
-    },
+    "post /v1/completions",
+    { summary: "The continuation of a text", tag, body: completionSchema, response: completionAnswerSchema },
     (c) => complete(scope, c),
   );
   addRoute(
     scope,
-    {
-      method: "post",
-      path: "/v1/embeddings",
-      summary: "Vectors of texts",
-      tag,
-      body: embeddingSchema,
-      response: embeddingAnswerSchema,
-    },
+    "post /v1/embeddings",
+    { summary: "Vectors of texts", tag, body: embeddingSchema, response: embeddingAnswerSchema },
     (c) => embed(scope, c),
   );
 }

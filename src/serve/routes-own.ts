@@ -70,26 +70,16 @@ function listed({ name, version, isReady, failure, engine }: ServedModel) {
 
 /** Adds the routes. */
 export function addOwnRoutes(scope: RouteScope): void {
-  addRoute(
-    scope,
-    { method: "get", path: "/health", summary: "Whether the server answers", tag: "server", response: healthSchema },
-    (c) => c.json({ status: "ok" }),
+  addRoute(scope, "get /health", { summary: "Whether the server answers", tag: "server", response: healthSchema }, (c) =>
+    c.json({ status: "ok" }),
+  );
+  addRoute(scope, "get /models", { summary: "The models, and what they take", tag: "models", response: modelsSchema }, (c) =>
+    c.json({ models: scope.models.list().map(listed) }),
   );
   addRoute(
     scope,
-    { method: "get", path: "/models", summary: "The models, and what they take", tag: "models", response: modelsSchema },
-    (c) => c.json({ models: scope.models.list().map(listed) }),
-  );
-  addRoute(
-    scope,
-    {
-      method: "post",
-      path: "/predict",
-      summary: "Answers for inputs",
-      tag: "models",
-      body: predictSchema,
-      response: predictedSchema,
-    },
+    "post /predict",
+    { summary: "Answers for inputs", tag: "models", body: predictSchema, response: predictedSchema },
     async (c) => {
       const { model: name, version, instances } = await requestOf(scope, c, predictSchema);
       const model = scope.find(c, name, version);
@@ -99,14 +89,8 @@ export function addOwnRoutes(scope: RouteScope): void {
   );
   addRoute(
     scope,
-    {
-      method: "post",
-      path: "/explain",
-      summary: "Explanations of answers",
-      tag: "models",
-      body: explainSchema,
-      response: explainedSchema,
-    },
+    "post /explain",
+    { summary: "Explanations of answers", tag: "models", body: explainSchema, response: explainedSchema },
     async (c) => {
       const { model: name, version, ...asked } = await requestOf(scope, c, explainSchema);
       const model = scope.find(c, name, version);

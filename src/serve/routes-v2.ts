@@ -210,58 +210,43 @@ async function metadata(scope: RouteScope, c: RouteContext): Promise<Response> {
 /** A route of a model, and of one of its versions. */
 function addModelRoute(
   scope: RouteScope,
-  about: Omit<RouteAbout, "path" | "tag">,
+  method: "get" | "post",
   end: string,
+  about: Omit<RouteAbout, "tag">,
   handler: (c: RouteContext) => Response | Promise<Response>,
 ): void {
-  for (const path of [`/v2/models/{model}${end}`, `/v2/models/{model}/versions/{version}${end}`])
-    addRoute(scope, { ...about, path, tag: "open inference protocol" }, handler);
+  for (const path of ["/v2/models/{model}", "/v2/models/{model}/versions/{version}"] as const)
+    addRoute(scope, `${method} ${path}${end}`, { ...about, tag: "open inference protocol" }, handler);
 }
 
 /** Adds the routes. `version` is Descent's own. */
 export function addV2Routes(scope: RouteScope, version: string): void {
   const tag = "open inference protocol";
-  addRoute(scope, { method: "get", path: "/v2", summary: "The server", tag, response: serverMetadataSchema }, (c) =>
+  addRoute(scope, "get /v2", { summary: "The server", tag, response: serverMetadataSchema }, (c) =>
     c.json({ name: "descent", version, extensions: ["binary_tensor_data", "model_repository"] }),
   );
-  addRoute(
-    scope,
-    { method: "get", path: "/v2/health/live", summary: "Whether the server answers", tag, response: liveSchema },
-    (c) => c.json({ live: true }),
+  addRoute(scope, "get /v2/health/live", { summary: "Whether the server answers", tag, response: liveSchema }, (c) =>
+    c.json({ live: true }),
   );
-  addRoute(
-    scope,
-    { method: "get", path: "/v2/health/ready", summary: "Whether all models answer", tag, response: readySchema },
-    (c) => {
-      const models = scope.models.list();
-      const ready = models.every(({ isReady }) => isReady);
-      const byName = Object.fromEntries(models.map(({ name, version: each, isReady }) => [`${name}@${each}`, isReady]));
-      return c.json({ ready, models: byName }, ready ? 200 : 503);
-    },
-  );
-  addModelRoute(scope, { method: "get", summary: "A model's tensors", response: modelMetadataSchema }, "", (c) =>
-    metadata(scope, c),
-  );
-  addModelRoute(scope, { method: "get", summary: "Whether a model answers", response: modelReadySchema }, "/ready", (c) => {
+  addRoute(scope, "get /v2/health/ready", { summary: "Whether all models answer", tag, response: readySchema }, (c) => {
+    const models = scope.models.list();
+    const ready = models.every(({ isReady }) => isReady);
+    const byName = Object.fromEntries(models.map(({ name, version: each, isReady }) => [`${name}@${each}`, isReady]));
+    return c.json({ ready, models: byName }, ready ? 200 : 503);
+  });
+  addModelRoute(scope, "get", "", { summary: "A model's tensors", response: modelMetadataSchema }, (c) => metadata(scope, c));
+  addModelRoute(scope, "get", "/ready", { summary: "Whether a model answers", response: modelReadySchema }, (c) => {
     const { model = "", version: asked } = c.req.param() as { model?: string; version?: string };
     const { name, isReady } = scope.find(c, model, asked);
     return c.json({ name, ready: isReady }, isReady ? 200 : 503);
   });
-  addModelRoute(
-    scope,
-    { method: "post", summary: "A model's outputs", body: inferSchema, response: inferredSchema },
-    "/infer",
-    (c) => infer(scope, c),
+  addModelRoute(scope, "post", "/infer", { summary: "A model's outputs", body: inferSchema, response: inferredSchema }, (c) =>
+    infer(scope, c),
   );
   addRoute(
     scope,
-    {
-      method: "post",
-      path: "/v2/repository/index",
-      summary: "The models and their states",
-      tag,
-      response: repositoryIndexSchema,
-    },
+    "post /v2/repository/index",
+    { summary: "The models and their states", tag, response: repositoryIndexSchema },
     (c) =>
       c.json(
         scope.models.list().map(({ name, version: each, isReady, failure }) => ({
@@ -274,12 +259,8 @@ export function addV2Routes(scope: RouteScope, version: string): void {
   );
   addRoute(
     scope,
-    {
-      method: "post",
-      path: "/v2/repository/models/{model}/load",
-      summary: "Loads a model anew, and then lets it take over",
-      tag,
-    },
+    "post /v2/repository/models/{model}/load",
+    { summary: "Loads a model anew, and then lets it take over", tag },
     async (c) => {
       const { model = "" } = c.req.param() as { model?: string };
       if (scope.models.reload === undefined) throw new HttpError(501, "load: expected a server with engines of its own");

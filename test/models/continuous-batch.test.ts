@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { SequenceOptions, WrittenToken } from "../../src/generate/continuous-batch.js";
+import type { SequenceOptions, SequenceToken } from "../../src/generate/sequence.js";
 import { ContinuousBatch } from "../../src/generate/continuous-batch.js";
 import { Generator } from "../../src/generate/index.js";
 import { Gpt2, Llama } from "../../src/models/index.js";
@@ -22,7 +22,7 @@ async function load(name: string) {
   return { model, weights };
 }
 
-async function all(sequence: AsyncIterable<WrittenToken>): Promise<number[]> {
+async function all(sequence: AsyncIterable<SequenceToken>): Promise<number[]> {
   const tokens: number[] = [];
   for await (const { token } of sequence) tokens.push(token);
   return tokens;
@@ -37,7 +37,7 @@ for (const name of ["gpt2", "llama"]) {
     // More texts than places, and each twice: the second time its beginning may be known.
     const written = await Promise.all(
       [...own, ...own].map(({ prompt, settings }) =>
-        all(batch.write(prompt, { ...greedy, repetitionPenalty: settings.repetition_penalty ?? 1 })),
+        all(batch.generate(prompt, { ...greedy, repetitionPenalty: settings.repetition_penalty ?? 1 })),
       ),
     );
     assert.deepEqual(
@@ -62,7 +62,7 @@ test("texts come and go at any time, and each is what it is alone", async () => 
   const together = await Promise.all(
     prompts.map(async (prompt, i) => {
       await new Promise((resolve) => setTimeout(resolve, (i * 13) % 40));
-      return all(batch.write(prompt, { temperature: 0.9, topK: 20, seed: i, maxTokens: 3 + (i % 9), endTokens: [] }));
+      return all(batch.generate(prompt, { temperature: 0.9, topK: 20, seed: i, maxTokens: 3 + (i % 9), endTokens: [] }));
     }),
   );
   assert.deepEqual(together, alone);
@@ -73,7 +73,7 @@ test("beginnings are known to their owner alone, and change nothing", async () =
   await using batch = await ContinuousBatch.create(model, weights, options);
   const prompt = Array.from({ length: 24 }, (_, t) => 3 + ((t * 11) % 30));
   const write = async (owner: string) => {
-    const sequence = batch.write(prompt, { ...greedy, endTokens: [], owner });
+    const sequence = batch.generate(prompt, { ...greedy, endTokens: [], owner });
     return { tokens: await all(sequence), cached: sequence.cachedTokens };
   };
   const first = await write("alice");
@@ -87,19 +87,19 @@ test("a text that is given up, or whose reader leaves, makes room; prompts that 
   const { model, weights } = await load("llama");
   await using batch = await ContinuousBatch.create(model, weights, options);
   const controller = new AbortController();
-  const given = batch.write([5, 6, 7], { ...greedy, endTokens: [], maxTokens: 1e6, signal: controller.signal });
+  const given = batch.generate([5, 6, 7], { ...greedy, endTokens: [], maxTokens: 1e6, signal: controller.signal });
   const reading = (async () => {
     for await (const _ of given) controller.abort();
   })();
   await assert.rejects(reading, { name: "AbortError" });
-  for await (const _ of batch.write([5, 6, 7], { ...greedy, endTokens: [] })) break;
+  for await (const _ of batch.generate([5, 6, 7], { ...greedy, endTokens: [] })) break;
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.equal(batch.active, 0);
-  assert.throws(() => batch.write([1e6], greedy), /tokens of the vocabulary/);
-  assert.throws(() => batch.write([], greedy), /at least one token/);
-  assert.throws(() => batch.write(new Array<number>(1e4).fill(3), greedy), /fewer than the model's/);
-  let token: WrittenToken | undefined;
-  for await (const each of batch.write([5, 6], { ...greedy, maxTokens: 1, logprobs: 3 })) token = each;
+  assert.throws(() => batch.generate([1e6], greedy), /tokens of the vocabulary/);
+  assert.throws(() => batch.generate([], greedy), /at least one token/);
+  assert.throws(() => batch.generate(new Array<number>(1e4).fill(3), greedy), /fewer than the model's/);
+  let token: SequenceToken | undefined;
+  for await (const each of batch.generate([5, 6], { ...greedy, maxTokens: 1, logprobs: 3 })) token = each;
   assert.equal(token?.top?.length, 3);
   assert.equal(token?.top?.[0]?.token, token?.token);
   assert.ok((token?.logprob ?? 1) <= 0);
