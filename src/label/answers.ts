@@ -84,9 +84,7 @@ export async function undo(
     const last = await db
       .selectFrom("action")
       .selectAll()
-      .where("project", "=", project)
-      .where("person", "=", person)
-      .where("undone", "=", 0)
+      .where((eb) => eb.and({ project, person, undone: 0 }))
       .orderBy("sequence", "desc")
       .limit(1)
       .executeTakeFirst();
@@ -108,8 +106,7 @@ async function lockItem(db: Handle, { store, project }: Workspace, position: num
   await db
     .selectFrom("item")
     .select("position")
-    .where("project", "=", project.id)
-    .where("position", "=", position)
+    .where((eb) => eb.and({ project: project.id, position }))
     .forUpdate()
     .execute();
 }
@@ -128,9 +125,7 @@ async function write(
   if (annotation === undefined) {
     await db
       .deleteFrom("annotation")
-      .where("project", "=", project)
-      .where("position", "=", position)
-      .where("person", "=", person)
+      .where((eb) => eb.and({ project, position, person }))
       .execute();
   } else {
     const { value, state, seconds, revision } = annotation;
@@ -143,21 +138,17 @@ async function write(
   }
   await db
     .deleteFrom("reservation")
-    .where("project", "=", project)
-    .where("position", "=", position)
-    .where("person", "=", person)
+    .where((eb) => eb.and({ project, position, person }))
     .execute();
   const { done } = await db
     .selectFrom("annotation")
     .select(({ fn }) => fn.countAll<number | string>().as("done"))
-    .where("project", "=", project)
-    .where("position", "=", position)
+    .where((eb) => eb.and({ project, position }))
     .executeTakeFirstOrThrow();
   await db
     .updateTable("item")
     .set({ done: Number(done), open: Number(done) < overlap ? 1 : 0 })
-    .where("project", "=", project)
-    .where("position", "=", position)
+    .where((eb) => eb.and({ project, position }))
     .execute();
 }
 
@@ -179,8 +170,7 @@ export async function setGold(workspace: Workspace, position: number, value: Val
   const { numUpdatedRows } = await workspace.db
     .updateTable("item")
     .set({ gold: value === null ? null : JSON.stringify(value) })
-    .where("project", "=", workspace.project.id)
-    .where("position", "=", position)
+    .where((eb) => eb.and({ project: workspace.project.id, position }))
     .executeTakeFirst();
   if (numUpdatedRows === 0n) throw new DataError(`item ${position + 1}: expected one of the project's items, got none`);
 }

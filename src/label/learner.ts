@@ -120,8 +120,7 @@ export class Learner implements AsyncDisposable {
     const answers = await db
       .selectFrom("annotation")
       .select(["position", "value"])
-      .where("project", "=", project.id)
-      .where("state", "=", "submitted")
+      .where((eb) => eb.and({ project: project.id, state: "submitted" }))
       .execute();
     const openItems = db.selectFrom("item").where("project", "=", project.id).where("open", "=", 1);
     const { count } = await openItems.select(({ fn }) => fn.countAll<number | string>().as("count")).executeTakeFirstOrThrow();
@@ -156,8 +155,7 @@ export class Learner implements AsyncDisposable {
         await transaction
           .updateTable("item")
           .set({ priority: 1 - place / (next.length + 1) })
-          .where("project", "=", project.id)
-          .where("position", "=", row)
+          .where((eb) => eb.and({ project: project.id, position: row }))
           .execute();
         if (prediction === undefined || !this.#proposes) continue;
         const value: Value = { classes: prediction.classes.map((k) => scheme.labels[k]?.name ?? "") };

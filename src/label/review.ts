@@ -48,8 +48,7 @@ export async function progress({ db, project }: Workspace): Promise<Progress> {
   const { finished } = await db
     .selectFrom("item")
     .select(({ fn }) => fn.countAll<number | string>().as("finished"))
-    .where("project", "=", project.id)
-    .where("open", "=", 0)
+    .where((eb) => eb.and({ project: project.id, open: 0 }))
     .executeTakeFirstOrThrow();
   const people = await db.selectFrom("person").select(["id", "name", "role"]).orderBy("created_at").execute();
   const counts = await db

@@ -154,8 +154,7 @@ export class Workspace {
       const rows = await transaction
         .selectFrom("item")
         .select("position")
-        .where("project", "=", this.project.id)
-        .where("open", "=", 1)
+        .where((eb) => eb.and({ project: this.project.id, open: 1 }))
         .$if(after.length > 0, (query) => query.where("position", "not in", [...after]))
         .where((eb) =>
           eb.not(
@@ -213,9 +212,7 @@ export class Workspace {
       this.db
         .selectFrom(table)
         .select("position")
-        .where("project", "=", this.project.id)
-        .where("position", "=", position)
-        .where("person", "=", person)
+        .where((eb) => eb.and({ project: this.project.id, position, person }))
         .executeTakeFirst();
     return (await own("reservation")) !== undefined || (await own("annotation")) !== undefined;
   }
@@ -232,8 +229,7 @@ export class Workspace {
     const row = await this.db
       .selectFrom("prediction")
       .selectAll()
-      .where("project", "=", this.project.id)
-      .where("position", "=", position)
+      .where((eb) => eb.and({ project: this.project.id, position }))
       .executeTakeFirst();
     return row && predictionOf(row);
   }
@@ -243,8 +239,7 @@ export class Workspace {
     const row = await this.db
       .selectFrom("item")
       .select("payload")
-      .where("project", "=", this.project.id)
-      .where("position", "=", position)
+      .where((eb) => eb.and({ project: this.project.id, position }))
       .executeTakeFirst();
     if (row === undefined) throw new DataError(`item ${position + 1}: expected one of the project's items, got none`);
     return payloadSchema.parse(JSON.parse(row.payload));
@@ -277,9 +272,7 @@ export async function annotationBy(
   const row = await db
     .selectFrom("annotation")
     .selectAll()
-    .where("project", "=", project)
-    .where("position", "=", position)
-    .where("person", "=", person)
+    .where((eb) => eb.and({ project, position, person }))
     .executeTakeFirst();
   return row && annotationOf(row);
 }

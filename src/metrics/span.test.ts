@@ -4,7 +4,8 @@ import { test } from "node:test";
 import type { ClassScores } from "./classification.js";
 import { SpanMetric } from "./span.js";
 import type { LabelSpan, TagScheme } from "../util/tags.js";
-import { spansOfTags, strictSpansOfTags } from "../util/tags.js";
+import { strictSpansOfTags } from "../util/strict-spans.test.util.js";
+import { spansOfTags } from "../util/tags.js";
 
 type Scores = Readonly<Record<string, readonly [precision: number, recall: number, f1: number, support: number]>>;
 const golden = JSON.parse(readFileSync(new URL("../../../test/golden/spans.json", import.meta.url), "utf8")) as {

@@ -15,7 +15,15 @@ import { loadPretrained } from "../train/node.js";
 import { ConfigError } from "../util/errors.js";
 import { defined } from "../util/record.js";
 import { Batcher } from "./batcher.js";
-import type { CallOptions, EmbedParams, EmbedResult, EngineCalls, EngineMethod, ModelDescription } from "./engine.js";
+import type {
+  CallOptions,
+  EmbedParams,
+  EmbedResult,
+  EngineCalls,
+  EngineMethod,
+  EngineResult,
+  ModelDescription,
+} from "./engine.js";
 import { ENGINE_LIMITS } from "./engine.js";
 import type { OpenEngineOptions, OwnedEngine } from "./model-engine-node.js";
 
@@ -68,11 +76,7 @@ export class EncoderEngine implements OwnedEngine {
     return new EncoderEngine(tokenizer, await compiled(model, weights, options), model.config.maxPositions ?? 512, options);
   }
 
-  call<M extends EngineMethod>(
-    method: M,
-    params: EngineCalls[M]["params"],
-    options: CallOptions<M> = {},
-  ): Promise<EngineCalls[M]["result"]> {
+  call<M extends EngineMethod>(method: M, params: EngineCalls[M]["params"], options: CallOptions<M> = {}): EngineResult<M> {
     if (method !== "embed") throw new ConfigError(`model: expected one that can ${method}, got an encoder; use /v1/embeddings`);
     return this.#embed(params as EmbedParams, options as CallOptions);
   }

@@ -12,6 +12,7 @@ import type {
   EngineCalls,
   EngineLimits,
   EngineMethod,
+  EngineResult,
   ModelDescription,
   ObservedBatch,
 } from "./engine.js";
@@ -88,11 +89,7 @@ class Place implements Engine {
     this.failure = undefined;
   }
 
-  call<M extends EngineMethod>(
-    method: M,
-    params: EngineCalls[M]["params"],
-    options?: CallOptions<M>,
-  ): Promise<EngineCalls[M]["result"]> {
+  call<M extends EngineMethod>(method: M, params: EngineCalls[M]["params"], options?: CallOptions<M>): EngineResult<M> {
     this.lastUsed = performance.now();
     const { engine } = this;
     if (engine === undefined)
@@ -115,11 +112,7 @@ class AdapterPlace implements Engine {
     return this.#place.description;
   }
 
-  call<M extends EngineMethod>(
-    method: M,
-    params: EngineCalls[M]["params"],
-    options?: CallOptions<M>,
-  ): Promise<EngineCalls[M]["result"]> {
+  call<M extends EngineMethod>(method: M, params: EngineCalls[M]["params"], options?: CallOptions<M>): EngineResult<M> {
     const isOwn = method === "generate" || method === "embed";
     return this.#place.call(method, isOwn ? { ...params, adapter: this.#adapter } : params, options);
   }

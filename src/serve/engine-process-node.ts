@@ -13,6 +13,7 @@ import type {
   EngineCalls,
   EngineLimits,
   EngineMethod,
+  EngineResult,
   ModelDescription,
   ObservedBatch,
 } from "./engine.js";
@@ -248,7 +249,7 @@ export class EngineProcess implements Engine {
     method: M,
     params: EngineCalls[M]["params"],
     { signal, onEvent, onTiming }: CallOptions<M> = {},
-  ): Promise<EngineCalls[M]["result"]> {
+  ): EngineResult<M> {
     return new Promise<EngineCalls[M]["result"]>((resolve, reject) => {
       if (this.#isStopped) {
         reject(retryLater("engine: expected one in use, got one that was stopped; try again", 1, 503));

@@ -178,6 +178,9 @@ export interface EngineCalls {
 /** Calls that an engine answers. */
 export type EngineMethod = keyof EngineCalls;
 
+/** The result of a call. */
+export type EngineResult<M extends EngineMethod> = Promise<EngineCalls[M]["result"]>;
+
 /** Options of a call: a signal that ends it, and what hears its events. */
 export interface CallOptions<M extends EngineMethod = EngineMethod> {
   readonly signal?: AbortSignal;
@@ -191,11 +194,7 @@ export interface CallOptions<M extends EngineMethod = EngineMethod> {
 /** A model that answers calls. */
 export interface Engine {
   readonly description: ModelDescription;
-  call<M extends EngineMethod>(
-    method: M,
-    params: EngineCalls[M]["params"],
-    options?: CallOptions<M>,
-  ): Promise<EngineCalls[M]["result"]>;
+  call<M extends EngineMethod>(method: M, params: EngineCalls[M]["params"], options?: CallOptions<M>): EngineResult<M>;
 }
 
 /** A batch that an engine ran, for metrics. */

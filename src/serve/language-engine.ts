@@ -19,6 +19,7 @@ import type {
   Engine,
   EngineCalls,
   EngineMethod,
+  EngineResult,
   GenerateParams,
   GenerateResult,
   ModelDescription,
@@ -84,12 +85,8 @@ export class LanguageEngine implements Engine, AsyncDisposable {
     };
   }
 
-  call<M extends EngineMethod>(
-    method: M,
-    params: EngineCalls[M]["params"],
-    options: CallOptions<M> = {},
-  ): Promise<EngineCalls[M]["result"]> {
-    return this.#call(method, params as never, options as CallOptions) as Promise<EngineCalls[M]["result"]>;
+  call<M extends EngineMethod>(method: M, params: EngineCalls[M]["params"], options: CallOptions<M> = {}): EngineResult<M> {
+    return this.#call(method, params as never, options as CallOptions) as EngineResult<M>;
   }
 
   async #call(method: EngineMethod, params: never, options: CallOptions): Promise<unknown> {

@@ -30,8 +30,9 @@ import type {
   EngineCalls,
   EngineLimits,
   EngineMethod,
-  ExplainedInstance,
+  EngineResult,
   ExplainParams,
+  ExplainedInstance,
   InferParams,
   InferResult,
   ModelDescription,
@@ -195,12 +196,8 @@ export class ModelEngine implements OwnedEngine {
     }
   }
 
-  call<M extends EngineMethod>(
-    method: M,
-    params: EngineCalls[M]["params"],
-    options: CallOptions<M> = {},
-  ): Promise<EngineCalls[M]["result"]> {
-    return this.#call(method, params as never, options as CallOptions) as Promise<EngineCalls[M]["result"]>;
+  call<M extends EngineMethod>(method: M, params: EngineCalls[M]["params"], options: CallOptions<M> = {}): EngineResult<M> {
+    return this.#call(method, params as never, options as CallOptions) as EngineResult<M>;
   }
 
   async #call(method: EngineMethod, params: never, options: CallOptions): Promise<unknown> {

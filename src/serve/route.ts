@@ -8,7 +8,7 @@ import { type BodyLimits, readBody } from "../http/body.js";
 import type { Guarded } from "../http/guards.js";
 import { parseBody } from "../http/json.js";
 import { Admission, RateLimiter } from "../http/rate-limit.js";
-import type { CallOptions, Engine, EngineCalls, EngineMethod } from "./engine.js";
+import type { CallOptions, Engine, EngineCalls, EngineMethod, EngineResult } from "./engine.js";
 import type { ModelSource, ServedModel } from "./models.js";
 import { modelNamed } from "./models.js";
 import { timeNow } from "../util/time-now.js";
@@ -170,7 +170,7 @@ export class RouteScope {
     method: M,
     params: EngineCalls[M]["params"],
     options: CallOptions<M> = {},
-  ): Promise<EngineCalls[M]["result"]> {
+  ): EngineResult<M> {
     using inside = this.enter(c);
     const engine = await this.engine(model);
     return await engine.call(method, params, { signal: inside.signal, onTiming: inside.onTiming, ...options });

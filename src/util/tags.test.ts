@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { findBrokenTag, parseTag, schemeOf, spansOfTags, strictSpansOfTags, tagsOfSpans } from "./tags.js";
+import { strictSpansOfTags } from "./strict-spans.test.util.js";
+import { findBrokenTag, parseTag, schemeOf, spansOfTags, tagsOfSpans } from "./tags.js";
 import { Random } from "./random.js";
 
 test("spans to tags and back, in both schemes", () => {

@@ -34,11 +34,11 @@ export function parseTag(tag: string): Tag | undefined {
   return { prefix, label: tag.slice(2) || "_" };
 }
 
-// What cannot be read counts as outside; readers refuse it before.
-const parsed = (tags: readonly string[]): Tag[] => tags.map((tag) => parseTag(tag) ?? OUTSIDE);
+/** Parses tags; what cannot be read counts as outside, since readers refuse it before. */
+export const parsedTags = (tags: readonly string[]): Tag[] => tags.map((tag) => parseTag(tag) ?? OUTSIDE);
 
 /** Tells whether a token belongs to the same span as the one before, by the rules of conlleval. */
-const continues = (before: Tag, tag: Tag): boolean =>
+export const continues = (before: Tag, tag: Tag): boolean =>
   (before.prefix === "B" || before.prefix === "I") && (tag.prefix === "I" || tag.prefix === "E") && before.label === tag.label;
 
 /**
@@ -48,29 +48,13 @@ const continues = (before: Tag, tag: Tag): boolean =>
 export function spansOfTags(tags: readonly string[]): LabelSpan[] {
   const spans: { start: number; end: number; label: string }[] = [];
   let before = OUTSIDE;
-  for (const [i, tag] of parsed(tags).entries()) {
+  for (const [i, tag] of parsedTags(tags).entries()) {
     const last = spans.at(-1);
     if (tag.prefix !== "O") {
       if (last !== undefined && continues(before, tag)) last.end = i + 1;
       else spans.push({ start: i, end: i + 1, label: tag.label });
     }
     before = tag;
-  }
-  return spans;
-}
-
-/** Reads the spans that are complete by the scheme's rules, and no others: seqeval's strict mode. */
-export function strictSpansOfTags(tags: readonly string[], scheme: TagScheme): LabelSpan[] {
-  const all = parsed(tags);
-  const spans: LabelSpan[] = [];
-  for (let i = 0; i < all.length;) {
-    const first = all[i] as Tag;
-    let end = i + 1;
-    if (first.prefix === "B") while (end < all.length && continues(all[end - 1] as Tag, all[end] as Tag)) end++;
-    const last = all[end - 1] as Tag;
-    const whole = first.prefix === "S" || (first.prefix === "B" && (scheme === "BIO" || last.prefix === "E"));
-    if (whole) spans.push({ start: i, end, label: first.label });
-    i = end;
   }
   return spans;
 }
