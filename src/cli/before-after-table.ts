@@ -1,10 +1,11 @@
 /** @module A model before and after it was made smaller, as a table. */
 import type { BeforeAfter } from "../tasks/compressing/before-after-node.js";
 import { own } from "../util/record.js";
+import { printableLine } from "../util/terminal.js";
 import { formatInteger, formatTable } from "../util/text.js";
 
-/** The table that verbs print which make models smaller. */
-export function beforeAfterTable({ before, after }: BeforeAfter): string {
+/** The table of both. */
+function beforeAfterTable({ before, after }: BeforeAfter): string {
   const ratio = (a: number, b: number): string => `× ${(b / a).toFixed(3)}`;
   const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(2)} MiB`;
   const times = Object.keys(before.batchMs).map((batch) => {
@@ -29,4 +30,11 @@ export function beforeAfterTable({ before, after }: BeforeAfter): string {
       ...metrics,
     ],
   );
+}
+
+/** Prints what a verb that makes models smaller has made: the table, the run and its report. */
+export function printCompressed(print: (text: string) => void, out: string, compression: BeforeAfter): void {
+  print(beforeAfterTable(compression));
+  print(printableLine(`run ${out}`));
+  print(printableLine(`report ${out}/report.html`));
 }

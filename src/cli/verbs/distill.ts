@@ -1,9 +1,8 @@
 /** @module `descent distill TEACHER…`. */
 import { compressingOptions, smallTrainingOf } from "../../tasks/compressing/options.js";
 import { integer, number, text, valuesOf } from "../../util/option.js";
-import { printableLine } from "../../util/terminal.js";
 import { compressingContext } from "../compressing-context.js";
-import { beforeAfterTable } from "../before-after-table.js";
+import { printCompressed } from "../before-after-table.js";
 import { defineVerb } from "../verb.js";
 
 const weight = (help: string, metavar = "WEIGHT") => number({ help, minimum: 0, metavar, default: 0 });
@@ -64,9 +63,7 @@ export const verb = defineVerb({
       smallTrainingOf(options),
       compressingContext({ options, command, signal, progress, note }, out),
     );
-    print(beforeAfterTable(summary.compression));
-    print(printableLine(`run ${out}`));
-    print(printableLine(`report ${out}/report.html`));
+    printCompressed(print, out, summary.compression);
     return { run: out, ...summary };
   },
 });

@@ -4,9 +4,8 @@ import { compressingOptions, smallTrainingOf } from "../../tasks/compressing/opt
 import { splitPatterns } from "../../util/patterns.js";
 import { defined } from "../../util/record.js";
 import { choice, flag, integer, number, text } from "../../util/option.js";
-import { printableLine } from "../../util/terminal.js";
 import { compressingContext } from "../compressing-context.js";
-import { beforeAfterTable } from "../before-after-table.js";
+import { printCompressed } from "../before-after-table.js";
 import { defineVerb } from "../verb.js";
 
 const pruneOptions = {
@@ -118,9 +117,7 @@ export const verb = defineVerb({
       smallTrainingOf(options),
       compressingContext({ options, command, signal, progress, note }, out),
     );
-    print(beforeAfterTable(summary.compression));
-    print(printableLine(`run ${out}`));
-    print(printableLine(`report ${out}/report.html`));
+    printCompressed(print, out, summary.compression);
     return { run: out, ...summary };
   },
 });

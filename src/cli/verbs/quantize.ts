@@ -5,8 +5,7 @@ import { dataOptions, deviceOptions, onnxOptions } from "../../tasks/options.js"
 import { outOptions, smallTrainingOf, smallTrainingOptions } from "../../tasks/compressing/options.js";
 import { ConfigError } from "../../util/errors.js";
 import { choice, flag, integer, kebabCase, list, number, text } from "../../util/option.js";
-import { printableLine } from "../../util/terminal.js";
-import { beforeAfterTable } from "../before-after-table.js";
+import { printCompressed } from "../before-after-table.js";
 import { compressingContext } from "../compressing-context.js";
 import { defineVerb } from "../verb.js";
 import { defined } from "../../util/record.js";
@@ -85,9 +84,7 @@ export const verb = defineVerb({
       },
       { ...compressingContext(context, out), onnx: defined({ preprocess, imageSize, labels, tokenizer, input }) },
     );
-    print(beforeAfterTable(summary.compression));
-    print(printableLine(`run ${out}`));
-    print(printableLine(`report ${out}/report.html`));
+    printCompressed(print, out, summary.compression);
     return { run: out, ...summary };
   },
 });
