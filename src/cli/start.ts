@@ -10,6 +10,13 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 // Remarks that nobody reads, or that a full disk does not take, are no reason to stop a training.
 process.stderr.on("error", () => undefined);
+// A remark of Descent's own is a line like its others, not one of Node's with a process's number.
+const printers = process.listeners("warning");
+process.removeAllListeners("warning");
+process.on("warning", (warning) => {
+  if (warning.name === "DescentWarning") process.stderr.write(`${warning.message}\n`);
+  else for (const print of printers) print(warning);
+});
 
 const { io, end } = rankIo({
   env: process.env,

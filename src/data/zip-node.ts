@@ -5,12 +5,13 @@
  * lengths lie inside the file, a file is inflated to the size that it claims and no further, and all of them together are bounded.
  */
 import { promisify } from "node:util";
-import { crc32, inflateRaw } from "node:zlib";
+import zlib from "node:zlib";
 import { DataError } from "../util/errors.js";
 import { checkEntries } from "./archive-entries.js";
 import { mostUnpackedBytes, unpacksTooMuch } from "./files-node.js";
 
-const inflate = promisify(inflateRaw);
+// `crc32` is not named by the import: a Node that is too old would fail on that before it is told so.
+const inflate = promisify(zlib.inflateRaw);
 
 const LOCAL_ENTRY = 0x04034b50;
 const DIRECTORY_ENTRY = 0x02014b50;
@@ -110,7 +111,7 @@ async function contentOf(bytes: Uint8Array, entry: Entry, where: string): Promis
   }
   if (content.length !== sizeBytes) throw broken(where, `${name}: ${content.length} bytes in place of ${sizeBytes}`);
   // A writer that left it out wrote 0.
-  if (entry.crc !== 0 && crc32(content) !== entry.crc) throw broken(where, `${name}: its checksum is wrong`);
+  if (entry.crc !== 0 && zlib.crc32(content) !== entry.crc) throw broken(where, `${name}: its checksum is wrong`);
   return content;
 }
 

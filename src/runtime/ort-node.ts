@@ -7,6 +7,7 @@ import type { InferenceSession } from "onnxruntime-common";
 import type * as OrtModule from "onnxruntime-node";
 import type { DType, StringData, TensorData } from "../graph/index.js";
 import { ConfigError, SessionError } from "../util/errors.js";
+import { tooOld } from "../util/node-version.js";
 import { optionalPackage } from "../util/optional-package.js";
 import { cachedSession } from "./cache.js";
 import { withoutDriver } from "./drivers-node.js";
@@ -171,9 +172,11 @@ export interface NodeRuntimeOptions {
   readonly direct?: boolean;
 }
 
-/** Loads the engine; SessionError, saying which platforms have one, where it has no binary. */
+/** Loads the engine. SessionError, saying which platforms have one, where it has no binary; ConfigError for a Node that is too old. */
 export async function createNodeRuntime(options: NodeRuntimeOptions = {}): Promise<Runtime> {
   const { direct = process.env["DESCENT_ENGINE"] !== "binding" } = options;
+  const refusal = tooOld(process.versions.node);
+  if (refusal !== undefined) throw new ConfigError(`engine: ${refusal}`);
   await withoutReports();
   try {
     const ort = await optionalPackage("onnxruntime-node", () => import("onnxruntime-node"));
@@ -190,12 +193,14 @@ export async function createNodeRuntime(options: NodeRuntimeOptions = {}): Promi
         { cause },
       );
     const here = `${process.platform} ${process.arch}`;
-    // Taken away: by `descent trim` on another platform, or by what builds containers.
-    if (/Cannot find module .*onnxruntime_binding\.node/.test(reason) && ENGINE_PLATFORMS.includes(here.replace(" ", "-")))
+    if (ENGINE_PLATFORMS.includes(here.replace(" ", "-"))) {
+      // Taken away, by `descent trim` on another platform or by what builds containers; or not whole.
+      const got = /Cannot find module .*onnxruntime_binding\.node/.test(reason) ? "none" : `one that does not load (${reason})`;
       throw new SessionError(
-        `engine: onnxruntime-node: expected its binary for ${here}, got none; remove node_modules/onnxruntime-node and install again`,
+        `engine: onnxruntime-node: expected its binary for ${here}, got ${got}; remove node_modules/onnxruntime-node and install again (npm install --ignore-scripts)`,
         { cause },
       );
+    }
     throw new SessionError(
       `engine: onnxruntime-node has no binary for ${here}; it has them for Linux x64 and arm64, Windows x64 and arm64, and macOS arm64`,
       { cause },

@@ -73,9 +73,7 @@ export class WebRuntime implements Runtime {
       const session = await this.#enter(() => ort.InferenceSession.create(model, settings));
       return new OrtSession(session, device, { fillsHostOutputs: false, enter: this.#enter });
     } catch (cause) {
-      throw isUnreachable(cause)
-        ? withoutFiles(device, cause)
-        : new SessionError(`engine on ${device}: ${engineMessage(cause)}`, { cause });
+      throw loadingError(device, cause) ?? new SessionError(`engine on ${device}: ${engineMessage(cause)}`, { cause });
     }
   }
 
@@ -104,17 +102,30 @@ export class WebRuntime implements Runtime {
   }
 }
 
-/** Whether the engine's own files could not be had: its script, or its WebAssembly. */
-const isUnreachable = (cause: unknown): boolean =>
-  /fetching of the wasm failed|prepare wasm|dynamically imported module|Importing a module script failed|no available backend/i.test(
-    String((cause as Error | undefined)?.message),
-  );
+/** The error for an engine that a page could not load; undefined for any other. */
+export function loadingError(device: Device, cause: unknown): SessionError | undefined {
+  const message = String((cause as Error | undefined)?.message);
+  if (/content.security.policy|by CSP|wasm-unsafe-eval/i.test(message))
+    return new SessionError(
+      `engine on ${device}: expected a page that allows WebAssembly, got a Content-Security-Policy that forbids it; add 'wasm-unsafe-eval' to its script-src (docs/browser.md)`,
+      { cause },
+    );
+  const isUnreachable =
+    /fetching of the wasm failed|prepare wasm|dynamically imported module|Importing a module script failed|no available backend/i;
+  return isUnreachable.test(message) ? withoutFiles(device, cause) : undefined;
+}
 
-/** The error for files that a bundler has left out, with the line that copies them. */
+/** The error for files that a bundler has left out, with the line that copies them to the name that the page asked for. */
 function withoutFiles(device: Device, cause: unknown): SessionError {
   const file = device === "webgpu" ? "ort-wasm-simd-threaded.asyncify" : "ort-wasm-simd-threaded";
+  const asked = globalThis.performance
+    ?.getEntriesByType("resource")
+    .findLast(({ name }) => new URL(name).pathname.endsWith(".wasm"))?.name;
+  const from = `cp node_modules/onnxruntime-web/dist/${file}`;
+  const to = asked === undefined ? "dist/assets/" : `dist${new URL(asked).pathname}`;
   return new SessionError(
-    `engine on ${device}: expected ${file}.wasm beside the page's script, got none; copy it to where the script is served: cp node_modules/onnxruntime-web/dist/${file}.{mjs,wasm} dist/assets/ (docs/browser.md)`,
+    `engine on ${device}: expected ${file}.wasm beside the page's script, got none; copy it to where the script is served: ` +
+      `${from}.wasm ${to} (docs/browser.md)`,
     { cause },
   );
 }
@@ -127,12 +138,21 @@ const SIMD_MODULE = Uint8Array.of(
 /** Refuses a browser that cannot run the engine. SessionError that says what is missing. */
 export function checkBrowser({
   WebAssembly: wasm,
-}: { readonly WebAssembly?: Pick<typeof WebAssembly, "validate"> } = globalThis): void {
+}: { readonly WebAssembly?: Pick<typeof WebAssembly, "validate" | "Memory"> } = globalThis): void {
   const needs = "Chrome 91, Firefox 89, Safari 16.4 or later";
   if (wasm === undefined)
     throw new SessionError(`engine: expected a browser with WebAssembly (${needs}), got one without, or a page that forbids it`);
   if (!wasm.validate(SIMD_MODULE))
     throw new SessionError(`engine: expected a browser whose WebAssembly has SIMD (${needs}), got one without`);
+  try {
+    // The engine keeps its memory so, with one thread as well; an isolated page is not needed for it.
+    new wasm.Memory({ initial: 1, maximum: 1, shared: true });
+  } catch (cause) {
+    throw new SessionError(
+      `engine: expected a browser whose WebAssembly has shared memory, as for threads (${needs}), got one without`,
+      { cause },
+    );
+  }
 }
 
 const loadGpu = (): Promise<Ort> => import("onnxruntime-web/webgpu");
@@ -143,7 +163,7 @@ export async function createWebRuntime(): Promise<Runtime> {
   if (await hasGpu()) return new WebRuntime(await loadGpu(), ["webgpu", "wasm"]);
   // The two builds have one interface, and take each other's tensors.
   const ort = (await import("onnxruntime-web/wasm").catch((cause: unknown) => {
-    throw withoutFiles("wasm", cause);
+    throw loadingError("wasm", cause) ?? withoutFiles("wasm", cause);
   })) as unknown as Ort;
   return new WebRuntime(ort, ["wasm"], loadGpu);
 }

@@ -169,7 +169,10 @@ test("without the optional packages tables and texts train, and each that is nee
   );
   const texts = train("s.csv", "text-classification");
   assert.equal(texts.status, 0, texts.stderr);
-  assert.match(texts.stderr, /texts are tokenized in JavaScript; the package tokenizers does it faster: npm install tokenizers@/);
+  assert.match(
+    texts.stderr,
+    /^texts are tokenized in JavaScript; the package tokenizers does it faster: npm install tokenizers@/m,
+  );
   const json = train("t.jsonl", "tabular-classification");
   assert.equal(json.status, 2);
   assert.match(
@@ -344,5 +347,13 @@ test(
     assert.match(again.stderr, lost);
     assert.match(node(bin, ..."train image-classification --data digits --steps 5 --out lost".split(" ")).stderr, lost);
     assert.ok(existsSync(join(engine, "bin", "napi-v6", "linux", "arm64")));
+
+    // Not whole: the binding without its library.
+    renameSync(join(engine, "bin", "napi-v6", "linux", "arm64"), join(engine, "bin", "napi-v6", "linux", "x64"));
+    unlinkSync(join(engine, "bin", "napi-v6", "linux", "x64", "libonnxruntime.so.1"));
+    assert.match(
+      node(bin, ..."train image-classification --data digits --steps 5 --out lost".split(" ")).stderr,
+      /descent: engine: onnxruntime-node: expected its binary for linux x64, got one that does not load \(libonnxruntime\.so\.1: .*\); remove node_modules\/onnxruntime-node and install again \(npm install --ignore-scripts\)\n$/,
+    );
   },
 );

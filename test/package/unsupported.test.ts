@@ -30,6 +30,11 @@ test("a Node that is too old is told so before anything is loaded", () => {
     [status, stdout, stderr],
     [1, "", "descent: expected Node 20.19 or later, got 18.20.8; install a newer one (https://nodejs.org)\n"],
   );
+  // A program finds out where it first computes; 18.20 itself was tried by hand, which loads every entry.
+  assert.equal(
+    disguised(old, ...COMPUTE).stdout,
+    "engine: expected Node 20.19 or later, got 18.20.8; install a newer one (https://nodejs.org)\n",
+  );
 });
 
 test("a platform without binaries is named, with those that have some", () => {

@@ -44,7 +44,9 @@ export const verb = defineVerb({
     const found = binaries(engine);
     // Without a binary of this platform the others are not in the way: the package is not whole.
     if (!found.some(({ platform }) => platform === here))
-      throw new ConfigError(`trim: expected a binary for ${here} in ${engine}, got none; remove that folder and install again`);
+      throw new ConfigError(
+        `trim: expected a binary for ${here} in ${engine}, got none; remove that folder and install again (npm install --ignore-scripts)`,
+      );
     const others = found.filter(({ platform }) => platform !== here);
     const freed = others.reduce((sum, { folder }) => sum + mebibytesIn(folder), 0);
     for (const { folder } of others) rmSync(folder, { recursive: true });
