@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Dataset } from "./dataset.js";
-import { holdOut, parseFold } from "./hold-out.js";
+import { heldOutInChinese, holdOut, parseFold } from "./hold-out.js";
 
 const N = 53;
 const data = new Dataset({
@@ -35,4 +35,17 @@ test("a fold of data that have a test part, and a fold that is none, are refused
   assert.deepEqual(parseFold("2/10", "--fold"), { number: 2, count: 10 });
   for (const wrong of ["0/5", "6/5", "1/1", "2", "a/b", ""])
     assert.throws(() => parseFold(wrong, "--fold"), /^ConfigError: --fold: expected K\/N with K from 1 to N, such as 1\/5, got/);
+});
+
+test("what was held out is said in Chinese, too", () => {
+  const notes: string[] = [];
+  holdOut({ train: data }, "label", { seed: 3 }, notes);
+  holdOut({ train: data }, undefined, { seed: 4 }, notes);
+  assert.deepEqual(notes.map(heldOutInChinese), [
+    "测试集：从 53 个样本中留出 5 个（分层抽取，种子 3）",
+    "验证集：从 48 个样本中留出 5 个（分层抽取，种子 3）",
+    "测试集：从 53 个样本中留出 5 个（随机抽取，种子 4）",
+    "验证集：从 48 个样本中留出 5 个（随机抽取，种子 4）",
+  ]);
+  assert.equal(heldOutInChinese("data: three rows are alike"), undefined);
 });

@@ -52,6 +52,15 @@ function loneNote(column: Column, rows: readonly number[], name: string): string
   return `column "${name}": ${have} ${named} ${are} kept for training`;
 }
 
+/** A note of `holdOut` on a part that it cut, in Chinese; undefined for any other note. */
+export function heldOutInChinese(note: string): string | undefined {
+  const found = /^(test|validation): (\d+) of (\d+) examples held out \((random|stratified), seed (\d+)\)$/.exec(note);
+  if (found === null) return undefined;
+  const [, part, held, all, kind, seed] = found;
+  const drawn = kind === "random" ? "随机抽取" : "分层抽取";
+  return `${part === "test" ? "测试集" : "验证集"}：从 ${all} 个样本中留出 ${held} 个（${drawn}，种子 ${seed}）`;
+}
+
 /**
  * Completes the splits from the training part, stratified by the target where that is a class.
  *

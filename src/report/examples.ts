@@ -45,6 +45,9 @@ export async function exampleCards(examples: readonly ReportExample[], language:
   return `<div class="examples${wide ? " wide" : ""}">${cards.join("")}</div>`;
 }
 
+/** A figure that was rounded to zero has no sign. */
+const unsigned = (figure: string): string => (Number(figure) === 0 ? figure.replace("-", "") : figure);
+
 async function exampleCard(example: ReportExample, language: Language): Promise<string> {
   const { input, attribution, faithfulness = {}, truth, prediction, correct, scores = [], name } = example;
   const picture =
@@ -62,7 +65,7 @@ async function exampleCard(example: ReportExample, language: Language): Promise<
       `<span>${escapeXml(label)}</span><i style="width:${Math.max(1, probability * 100).toFixed(1)}%"></i><span>${formatPercent(probability)}</span>`,
   );
   const measured = Object.entries(faithfulness)
-    .map(([measure, value]) => `${both(measureTitle(measure))} ${value.toFixed(2)}`)
+    .map(([measure, value]) => `${both(measureTitle(measure))} ${unsigned(value.toFixed(2))}`)
     .join(" · ");
   const believed = measured === "" ? "" : `<div class="soft">${measured}</div>`;
   const which = name === undefined ? "" : `<div class="soft">${escapeXml(name)}</div>`;

@@ -3,6 +3,7 @@
  */
 import { dirname } from "node:path";
 import { readCard } from "../../data/card-node.js";
+import { heldOutInChinese } from "../../data/hold-out.js";
 import { isQuery } from "../../data/readers/query-node.js";
 import type { ReportData } from "../../report/data.js";
 import { DescentError } from "../../util/errors.js";
@@ -49,7 +50,7 @@ export async function writeReport(sources: Omit<ReportSources, "explain">): Prom
     createdAt: new Date().toISOString(),
     history: await writer.folder.metrics(),
     ...(bestStep === undefined ? {} : { bestStep }),
-    notes,
+    notes: notes.map((note) => ({ en: note, zh: heldOutInChinese(note) ?? note })),
     facts: await cardFacts(summary.data, config.options["data"]),
     ...own,
     sections: [...(own.sections ?? []), ...(sources.sections ?? [])],
