@@ -1,5 +1,5 @@
 /**
- * @module `npm run deployments [-- next bun deno webpack express docker] [--out FILE]`: the package as it is packed, in fresh projects, set up as docs/deployment.md and
+ * @module `npm run deployments [-- next bun deno webpack vite express docker] [--out FILE]`: the package as it is packed, in fresh projects, set up as docs/deployment.md and
  * docs/browser.md say and in no other way; each is run and its answers are checked. The result is kept in `benchmarks/deployments.json`. Bun and Deno are had as npm
  * packages; a Dockerfile is built where there is a builder, otherwise its lines are run in a folder.
  */
@@ -14,7 +14,7 @@ import { findChromium } from "./chromium.mjs";
 import { build, install, root } from "./setup.mjs";
 
 const MINUTES = 60_000;
-const DOCUMENT = readFileSync(join(root, "docs", "deployment.md"), "utf8");
+const documentNamed = (name) => readFileSync(join(root, "docs", `${name}.md`), "utf8");
 const work = mkdtempSync(join(tmpdir(), "descent-deployments-"));
 const log = (text) => console.error(text);
 
@@ -36,8 +36,8 @@ function run(folder, command, args, env = {}) {
 const npm = (folder, ...args) => run(folder, "npm", [...args, "--no-audit", "--no-fund", "--loglevel=error"]);
 
 let tarball;
-/** A fresh project with files, and packages beside Descent's own. */
-function project(name, files, packages, ...flags) {
+/** A fresh project with files, and packages beside Descent's own; `before` are commands for it that come before the installation. */
+function project(name, files, packages, ...before) {
   const folder = join(work, name);
   for (const [path, text] of Object.entries({
     "package.json": JSON.stringify({ name, private: true, type: "module" }),
@@ -47,17 +47,18 @@ function project(name, files, packages, ...flags) {
     writeFileSync(join(folder, path), text);
   }
   cpSync(tarball, join(folder, "descentjs.tgz"));
-  npm(folder, "install", "./descentjs.tgz", ...packages, "--ignore-scripts", ...flags);
+  for (const line of before) run(folder, "sh", ["-c", line]);
+  npm(folder, "install", "./descentjs.tgz", ...packages, "--ignore-scripts");
   return folder;
 }
 const versionOf = (folder, name) => JSON.parse(readFileSync(join(folder, "node_modules", name, "package.json"), "utf8")).version;
 const versionsIn = (folder, ...names) => Object.fromEntries(names.map((name) => [name, versionOf(folder, name)]));
 
-/** A block of code below a heading of docs/deployment.md. */
-function block(heading, language) {
-  const [, section] = new RegExp(`^## ${heading}\\n([^]*?)(?=^## |(?![^]))`, "m").exec(DOCUMENT) ?? [];
+/** A block of code below a heading of a document. */
+function block(heading, language, name = "deployment") {
+  const [, section] = new RegExp(`^## ${heading}\\n([^]*?)(?=^## |(?![^]))`, "m").exec(documentNamed(name)) ?? [];
   const [, code] = new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, "m").exec(section ?? "") ?? [];
-  check(code !== undefined, `docs/deployment.md: expected a block of ${language} below "${heading}"`);
+  check(code !== undefined, `docs/${name}.md: expected a block of ${language} below "${heading}"`);
   return code;
 }
 
@@ -227,6 +228,9 @@ export async function POST(request) {
 `,
 };
 
+/** The line of docs/browser.md that leaves out what only Node needs. */
+const leanPage = () => block("Start", "text", "browser").split("\n")[0];
+
 /** What is documented, by name: sets it up, runs it, and returns what was seen. */
 const PLACES = {
   async next() {
@@ -263,6 +267,30 @@ const PLACES = {
       ...checkProgram(run(folder, join(folder, "node_modules", own, "deno"), ["run", "--allow-all", "main.ts"])),
     };
   },
+  async vite() {
+    // As most come to it: a project of Vite that is there already. It must still build when Descent has come in.
+    const files = { "index.html": `<!doctype html><title>learning</title><script type="module" src="main.js"></script>\n` };
+    const folder = join(work, "vite");
+    mkdirSync(folder);
+    writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "vite-page", private: true, type: "module" }));
+    npm(folder, "install", "vite");
+    const manifest = readFileSync(join(folder, "package.json"), "utf8");
+    const main = `import { learn } from "./learn.js";\nlearn();\n`;
+    project(
+      "vite",
+      { ...files, "package.json": manifest, "learn.js": PAGE, "main.js": main },
+      ["onnxruntime-web@1.30.0"],
+      leanPage(),
+    );
+    run(folder, "npx", ["vite", "build"]);
+    const native = readdirSync(join(folder, "node_modules")).includes("@koromix");
+    check(!native, "expected a page's packages without koffi's binaries, got some");
+    return {
+      versions: versionsIn(folder, "vite"),
+      nodeModulesMiB: Math.round(mebibytesIn(join(folder, "node_modules"))),
+      accuracyInPage: await staticHost(join(folder, "dist"), learnedIn),
+    };
+  },
   async webpack() {
     const page = `<!doctype html><title>learning</title><script src="main.js"></script>\n`;
     const files = {
@@ -270,7 +298,7 @@ const PLACES = {
       "src/index.js": `import { learn } from "./learn.js";\nlearn();\n`,
       "dist/index.html": page,
     };
-    const folder = project("webpack", files, ["onnxruntime-web@1.30.0", "webpack", "webpack-cli"], "--omit=optional");
+    const folder = project("webpack", files, ["onnxruntime-web@1.30.0", "webpack", "webpack-cli"], leanPage());
     run(folder, "npx", ["webpack", "--mode", "production"]);
     return { versions: versionsIn(folder, "webpack"), accuracyInPage: await staticHost(join(folder, "dist"), learnedIn) };
   },
