@@ -9,10 +9,8 @@ test("a browser without WebAssembly, SIMD or shared memory is told what it lacks
   const old = { Memory, validate: (bytes: BufferSource) => WebAssembly.validate(bytes) && bytes.byteLength < 20 };
   assert.ok(old.validate(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)));
   assert.throws(() => checkBrowser({ WebAssembly: old }), /expected a browser whose WebAssembly has SIMD \(Chrome 91/);
-  class Unshared {
-    constructor() {
-      throw new TypeError("shared memory is disabled");
-    }
+  function Unshared(): never {
+    throw new TypeError("shared memory is disabled");
   }
   const alone = { validate: (bytes: BufferSource) => WebAssembly.validate(bytes), Memory: Unshared as unknown as typeof Memory };
   assert.throws(

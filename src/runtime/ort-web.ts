@@ -144,15 +144,19 @@ export function checkBrowser({
     throw new SessionError(`engine: expected a browser with WebAssembly (${needs}), got one without, or a page that forbids it`);
   if (!wasm.validate(SIMD_MODULE))
     throw new SessionError(`engine: expected a browser whose WebAssembly has SIMD (${needs}), got one without`);
+  let cause: unknown;
   try {
     // The engine keeps its memory so, with one thread as well; an isolated page is not needed for it.
-    new wasm.Memory({ initial: 1, maximum: 1, shared: true });
-  } catch (cause) {
-    throw new SessionError(
-      `engine: expected a browser whose WebAssembly has shared memory, as for threads (${needs}), got one without`,
-      { cause },
-    );
+    if (new wasm.Memory({ initial: 1, maximum: 1, shared: true }).buffer.byteLength > 0) return;
+  } catch (error) {
+    cause = error;
   }
+  throw new SessionError(
+    `engine: expected a browser whose WebAssembly has shared memory, as for threads (${needs}), got one without`,
+    {
+      cause,
+    },
+  );
 }
 
 const loadGpu = (): Promise<Ort> => import("onnxruntime-web/webgpu");
