@@ -237,6 +237,17 @@ interface Read {
  * Errors: ConfigError for a file without trees, and for modes or sums that Shapley values are not made for (averages, minima, comparisons but ≤ and =).
  */
 export function treesFromModel(model: ModelProto, features: number, where: string): TreeEnsemble {
+  const known = readBefore.get(model);
+  if (known?.features === features) return known;
+  const ensemble = ensembleOf(model, features, where);
+  readBefore.set(model, ensemble);
+  return ensemble;
+}
+
+/** Trees of the files at hand: explanations ask for them row by row. */
+const readBefore = new WeakMap<ModelProto, TreeEnsemble>();
+
+function ensembleOf(model: ModelProto, features: number, where: string): TreeEnsemble {
   const node = treeNodeOf(model);
   if (node === undefined) throw new ConfigError(`${where}: expected a model of trees, got one without a TreeEnsemble`);
   const attributes = new Attributes(node, where);
@@ -302,11 +313,15 @@ function readTrees(a: Attributes, features: number): Read {
   const [aggregate = SUM] = a.numbers("aggregate_function");
   if (aggregate !== SUM) a.refuse("expected trees that are summed");
   const modes = a.numbers("nodes_modes");
-  const members = [...a.numbers("membership_values")];
+  const members = a.numbers("membership_values");
+  // Sets follow one another, each with NaN behind it.
+  let next = 0;
   const sets = modes.map((mode): readonly number[] => {
     if (mode === LESS_OR_EQUAL) return [];
     if (mode !== MEMBER) a.refuse(`expected splits by ≤ or by a set, got mode ${mode}`);
-    return members.splice(0, members.findIndex(Number.isNaN) + 1).slice(0, -1);
+    const begin = next;
+    while (next < members.length && !Number.isNaN(members[next])) next++;
+    return members.slice(begin, next++);
   });
   const child = (ids: string, leafs: string): number[] => {
     const isLeaf = a.numbers(leafs);
