@@ -25,7 +25,7 @@ export const planOptions = {
   listHardware: flag({ help: "show the catalogue, with the source and date of each entry" }),
   devices: integer({ help: "number of devices", minimum: 1, defaultText: "the fewest that fit and end within --days" }),
   dtype: choice(PLAN_DTYPES, {
-    help: "data type of the matrix products",
+    help: "type of matrix products",
     defaultText: "bfloat16, or the smallest that the hardware has",
   }),
   optimizer: choice(PLAN_OPTIMIZERS, { help: "the optimizer, which decides how large its state is", default: "adamw" }),
@@ -38,13 +38,9 @@ export const planOptions = {
     help: "activations of a decoder that are recomputed for the gradient: none, attention's, or all",
     default: "selective",
   }),
-  tensor: integer({
-    help: "number of devices that share each layer (tensor parallelism)",
-    minimum: 1,
-    defaultText: "the fastest split",
-  }),
+  tensor: integer({ help: "devices sharing each layer (tensor parallelism)", minimum: 1, defaultText: "the fastest split" }),
   pipeline: integer({
-    help: "number of devices that the layers are spread over (pipeline parallelism)",
+    help: "devices sharing the layers (pipeline parallelism)",
     minimum: 1,
     defaultText: "the fastest split",
   }),

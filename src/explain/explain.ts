@@ -259,7 +259,7 @@ export async function explain(
 function offerSampling(error: unknown): never {
   if (!(error instanceof NoGradientError)) throw error;
   const what = error.message.replace(/; use stopGradient before it$/, "");
-  throw new NoGradientError(`${what}; take a sampling method, which needs only answers: kernel-shap, lime, occlusion`, {
+  throw new NoGradientError(`${what}; take a sampling method: kernel-shap, lime, occlusion`, {
     cause: error,
   });
 }

@@ -53,11 +53,7 @@ export const tableOptions = {
     metavar: "NAME",
     defaultText: "UTF-8, or detected",
   }),
-  delimiter: text({
-    help: "tables: the delimiter of fields, one character or tab",
-    metavar: "SIGN",
-    defaultText: "detected",
-  }),
+  delimiter: text({ help: "tables: the delimiter of fields, one character or tab", metavar: "SIGN", defaultText: "detected" }),
   sheet: text({ help: "tables: the sheet of an Excel workbook", metavar: "NAME", defaultText: "the only one with rows" }),
   decimal: choice([".", ","], { help: "tables: the decimal separator", defaultText: "detected in training data" }),
   missing: list(
@@ -302,10 +298,7 @@ export const trainingOptions = {
     default: "auto",
   }),
   ...fineTuningOptions,
-  profile: flag({
-    help: "profile some steps by layer and op, for the report and as a trace for Perfetto or Chrome",
-    local: true,
-  }),
+  profile: flag({ help: "profile some steps by layer and op, for the report and for Perfetto or Chrome", local: true }),
   check: flag({ help: "first check that the model can overfit one batch", default: true, local: true }),
   lang: choice(["en", "zh"], { help: "language of the report", default: "en", env: "DESCENT_LANG", local: true }),
 } satisfies OptionTable;

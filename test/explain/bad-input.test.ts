@@ -206,7 +206,7 @@ test("an op without a gradient is named, and methods that need none", async () =
   const model = explainableOf((x) => x.argMax(1, true).cast("float32"), [6], 1);
   await assert.rejects(
     () => explain(model, row, { method: "integrated-gradients" }),
-    /^NoGradientError: ArgMax: has no gradient, since .*; take a sampling method, which needs only answers: kernel-shap, lime, occlusion$/,
+    /^NoGradientError: ArgMax: has no gradient, since .*; take a sampling method: kernel-shap, lime, occlusion$/,
   );
   assert.equal((await explain(model, row, { method: "kernel-shap" })).examples.length, 2);
 });

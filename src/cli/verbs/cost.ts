@@ -153,11 +153,7 @@ async function tableFor(title: string, found: Found, runs: number): Promise<stri
 }
 
 const costOptions = {
-  batch: integer({
-    help: "batch size: the length of every free dimension that --shape leaves out",
-    minimum: 1,
-    default: 1,
-  }),
+  batch: integer({ help: "batch size: the length of every free dimension that --shape leaves out", minimum: 1, default: 1 }),
   shape: shapeOption,
   optimizer: choice(Object.keys(OPTIMIZERS) as OptimizerChoice[], {
     help: "the optimizer of the training step whose cost is predicted",

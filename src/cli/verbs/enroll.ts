@@ -17,12 +17,7 @@ export const verb = defineVerb({
   ],
   options: {
     name: text({ help: "name of the images", metavar: "NAME", short: "n" }),
-    gallery: text({
-      help: "the file of enrolled images",
-      metavar: "FILE",
-      short: "g",
-      defaultText: "RUN/gallery.safetensors",
-    }),
+    gallery: text({ help: "the file of enrolled images", metavar: "FILE", short: "g", defaultText: "RUN/gallery.safetensors" }),
     remove: text({ help: "remove all images of this name", metavar: "NAME" }),
     ...deviceOptions,
   },

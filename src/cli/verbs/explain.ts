@@ -91,11 +91,7 @@ export const verb = defineVerb({
   ],
   options: {
     method: text({ help: "methods, separated by commas, or all", metavar: "NAME", defaultText: "one that suits the input" }),
-    of: text({
-      help: "smooth-grad, var-grad: the gradient method to smooth",
-      metavar: "NAME",
-      defaultText: "saliency",
-    }),
+    of: text({ help: "smooth-grad, var-grad: the gradient method to smooth", metavar: "NAME", defaultText: "saliency" }),
     target: list(
       text({
         help: "the score to explain: a label or its index; for a word's tag, WORD:LABEL; for a language model, the next token; the page shows several by choice",

@@ -159,10 +159,7 @@ export const verb = defineVerb({
   ],
   options: {
     all: flag({ help: "show all rows of all lists" }),
-    parameters: text({
-      help: "more tensors to treat as parameters: patterns of their names",
-      metavar: "PATTERNS",
-    }),
+    parameters: text({ help: "more tensors to treat as parameters: patterns of their names", metavar: "PATTERNS" }),
     constants: text({ help: "tensors to treat as constants", metavar: "PATTERNS" }),
   },
   examples: ["descent inspect model.onnx", "descent inspect model.onnx --constants '*.position_embeddings*' --json"],

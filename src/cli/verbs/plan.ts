@@ -194,9 +194,7 @@ async function budgetOf(
 }
 
 export const verb = defineVerb({
-  positionals: [
-    { name: "MODEL", help: "a model by name, a run or a file; if left out, its sizes are given as options", optional: true },
-  ],
+  positionals: [{ name: "MODEL", help: "a model by name, a run or a file; its sizes are options otherwise", optional: true }],
   options: planOptions,
   examples: [
     "descent plan --layers 12 --width 768 --heads 12 --vocabulary 50257 --tokens 3e9 --on rtx-4090",

@@ -33,20 +33,13 @@ const pruneOptions = {
     maximum: 0.999,
     metavar: "SHARE",
   }),
-  clusters: integer({
-    help: "with --sparsity: number of different values that a layer's weights may have",
-    minimum: 2,
-    metavar: "N",
-  }),
+  clusters: integer({ help: "with --sparsity: number of different weights in a layer", minimum: 2, metavar: "N" }),
   importance: choice(IMPORTANCES, {
     help: `how units are ranked: ${IMPORTANCES.join(", ")}`,
     metavar: "NAME",
     default: "magnitude",
   }),
-  scope: choice(["global", "layer"], {
-    help: "rank units over the whole model, or prune each layer by the same fraction",
-    default: "global",
-  }),
+  scope: choice(["global", "layer"], { help: "rank units over the whole model, or in each layer", default: "global" }),
   cuts: choice(["one-shot", "gradual", "iterative"], {
     help: "prune once; in several steps during training (cubic schedule); or in several steps, each followed by training from the run's weights",
     default: "one-shot",
@@ -60,9 +53,7 @@ const pruneOptions = {
   }),
   only: text({ help: "prune only units of these weights: patterns of their paths", metavar: "PATTERNS" }),
   except: text({ help: "prune no units of these weights", metavar: "PATTERNS" }),
-  width: flag({
-    help: "also prune the width of normalized residual streams, which changes the outputs of the units that are left",
-  }),
+  width: flag({ help: "also prune normalized residual streams, which changes the outputs of what is left" }),
   fineTune: flag({ help: "fine-tune after pruning", default: true }),
 };
 

@@ -20,21 +20,14 @@ export const verb = defineVerb({
       help: "int8-dynamic: activation ranges computed at run time; int8-static: calibrated ranges; int8, int4: only weights, in blocks; float16: weights stored in half the bytes",
       defaultText: "int4 for text generation, int8-static for convolutions, else int8-dynamic",
     }),
-    blockSize: choice(["16", "32", "64", "128", "256"], {
-      help: "int8, int4: number of weights that share a scale",
-      default: "64",
-    }),
+    blockSize: choice(["16", "32", "64", "128", "256"], { help: "int8, int4: weights that share a scale", default: "64" }),
     calibration: choice(CALIBRATIONS, { help: "int8-static: how the ranges of activations are chosen", default: "min-max" }),
     calibrationExamples: integer({ help: "number of training examples for calibration", minimum: 1, default: 128 }),
     refine: choice(REFINEMENTS, {
       help: "a method that improves on plain rounding: gptq, awq (int4, int8); smoothquant (int8-dynamic, int8-static); bias-correction, adaround, brecq (int8-static)",
       default: "none",
     }),
-    roundingSteps: integer({
-      help: "adaround, brecq: number of training steps for each layer or block",
-      minimum: 1,
-      default: 400,
-    }),
+    roundingSteps: integer({ help: "adaround, brecq: training steps for each layer or block", minimum: 1, default: 400 }),
     keep: list(text({ help: "layers to keep in float32; * matches anything", metavar: "PATTERN" })),
     mostLoss: number({
       help: "keep layers in float32 until the task's metric loses no more than this: 0.005 is half a point of accuracy, or 0.5 % of a loss",

@@ -21,23 +21,14 @@ const options = {
   host: text({ help: "address to listen on; 0.0.0.0 means all of this machine's", default: "127.0.0.1" }),
   port: integer({ help: "port; 0 takes a free one", minimum: 0, maximum: 65_535, default: 8000 }),
   keys: text({ help: "answer only requests with a key: a file with a NAME and a SHA-256 on each line", metavar: "FILE" }),
-  newKey: text({
-    help: "make a key for NAME, show it once, add its SHA-256 to the --keys file, and exit",
-    metavar: "NAME",
-  }),
+  newKey: text({ help: "make a key for NAME, show it once, add its SHA-256 to the --keys file, and exit", metavar: "NAME" }),
   allowHost: list(text({ help: "also answer requests to this host name", metavar: "NAME" })),
-  allowOrigin: list(
-    text({ help: "also answer pages of this origin, such as https://app.example; * allows any", metavar: "ORIGIN" }),
-  ),
+  allowOrigin: list(text({ help: "also answer pages of this origin (https://app.example); * allows any", metavar: "ORIGIN" })),
   tlsCert: text({ help: "serve HTTPS with this certificate (PEM)", metavar: "FILE" }),
   tlsKey: text({ help: "the certificate's key (PEM)", metavar: "FILE" }),
-  maxConcurrent: integer({
-    help: "number of concurrent requests to models; further ones get 429 with Retry-After",
-    minimum: 1,
-    default: 64,
-  }),
+  maxConcurrent: integer({ help: "concurrent requests to models; further ones get 429", minimum: 1, default: 64 }),
   requestsPerMinute: integer({
-    help: "rate limit of each key, or of everybody together without --keys",
+    help: "rate limit of each key, or of all requests without keys",
     minimum: 1,
     defaultText: "no limit",
   }),

@@ -26,11 +26,7 @@ export const smallTrainingOptions = {
   weightDecay: { ...trainingOptions.weightDecay, defaultText: ownSetting },
   clipNorm: { ...trainingOptions.clipNorm, defaultText: ownSetting },
   clipWeights: { ...trainingOptions.clipWeights, defaultText: ownSetting },
-  augment: text({
-    help: "random augmentations of training images, as for descent train",
-    metavar: "LIST",
-    defaultText: ownSetting,
-  }),
+  augment: text({ help: "augmentations of training images, as for descent train", metavar: "LIST", defaultText: ownSetting }),
   seed: trainingOptions.seed,
 } satisfies OptionTable;
 

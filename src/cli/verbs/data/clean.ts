@@ -44,11 +44,7 @@ function linesOf(report: CleaningReport): string[] {
 export const verb = defineVerb({
   positionals: [{ name: "DATA", help: "the name of a data set, a file, a folder, an archive, or a SQL query" }],
   options: {
-    out: text({
-      help: "write the data without what was found to this folder",
-      metavar: "FOLDER",
-      defaultText: "none: only report",
-    }),
+    out: text({ help: "write the cleaned data to this folder", metavar: "FOLDER", defaultText: "none: only report" }),
     textColumn: text({
       help: "the column of texts to compare, or several separated by commas",
       metavar: "NAME",

@@ -12,16 +12,9 @@ export const verb = defineVerb({
     out: text({ help: "the folder to make", metavar: "FOLDER" }),
     test: number({ help: "fraction of the rows in the test part", minimum: 0, maximum: 0.9, default: 0.1 }),
     validation: number({ help: "fraction of the rows in the validation part", minimum: 0, maximum: 0.9, default: 0.1 }),
-    labelColumn: text({
-      help: "the column of classes to stratify by",
-      metavar: "NAME",
-      defaultText: "guessed from names",
-    }),
+    labelColumn: text({ help: "the column of classes to stratify by", metavar: "NAME", defaultText: "guessed from names" }),
     groupColumn: text({ help: "keep rows with the same value in this column together", metavar: "NAME" }),
-    timeColumn: text({
-      help: "split by the times in this column: train on the earliest rows, test on the latest",
-      metavar: "NAME",
-    }),
+    timeColumn: text({ help: "split by this column of times: train on the earliest, test on the latest", metavar: "NAME" }),
     textColumn: text({
       help: "the column of texts whose near duplicates stay together",
       metavar: "NAME",

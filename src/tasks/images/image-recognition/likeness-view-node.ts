@@ -53,9 +53,7 @@ export async function viewOfLikeness(
   question: ScoreQuestion,
 ): Promise<View> {
   if (question.target !== undefined)
-    throw new ConfigError(
-      `--target: expected no label, since a similarity is explained; name the other image with --against FILE`,
-    );
+    throw new ConfigError(`--target: expected no label, since a similarity is explained; name an image: --against FILE`);
   const info = model.info as RecognitionInfo;
   const [answer] = await model.answers(examples.select([row]));
   const pictures = await picturesOf(info, model.task, examples, [row]);

@@ -6,11 +6,7 @@ import { list, number, text } from "../../../util/option.js";
 import { labelledImageOptions } from "../options.js";
 
 const own = {
-  loss: text({
-    help: "the loss: cosface, arcface, contrastive or triplet",
-    metavar: "NAME",
-    defaultText: "cosface",
-  }),
+  loss: text({ help: "the loss: cosface, arcface, contrastive or triplet", metavar: "NAME", defaultText: "cosface" }),
   holdOut: list(
     text({
       help: "a class to hold out of training, to measure recognition of unknown things",

@@ -12,10 +12,7 @@ const own = {
     help: "word or character vectors (word2vec's or GloVe's text format) to initialize the embedding with",
     metavar: "FILE",
   }),
-  labelSeparator: text({
-    help: "separator of labels, if a text may have several (a JSON list needs none)",
-    metavar: "SIGN",
-  }),
+  labelSeparator: text({ help: "separator of labels, if a text may have several (a JSON list needs none)", metavar: "SIGN" }),
 } satisfies OptionTable;
 
 export const textClassificationOptions = {
