@@ -109,7 +109,7 @@ async function createPeople({ schema }: Kysely<unknown>): Promise<void> {
     .execute();
 }
 
-/** What a page counts after each answer is counted in indexes, however long the texts are. */
+/** Adds the indexes by which a page counts after each answer, however long the texts are. */
 async function createCounts({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .createIndex("item_gold")
