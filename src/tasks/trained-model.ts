@@ -7,7 +7,7 @@ import type { Rewrites } from "../generate/index.js";
 import type { TensorData } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
 import type { RunConfig } from "../run/run-folder.js";
-import type { DeviceChoice } from "../runtime/index.js";
+import type { DeviceChoice, Runtime } from "../runtime/index.js";
 import type { Answer, AnyTask, ColumnTypes, Measurement, Outputs, TaskInfo, Tensors } from "./task.js";
 
 /** A module that writes texts, its weights, and kernels of quantized ones. */
@@ -17,12 +17,14 @@ export interface Writer {
   readonly rewrites?: Rewrites;
 }
 
-/** Options of a trained model in use: device and threads. */
+/** Options of a trained model in use: device, threads, engine. */
 export interface UseOptions {
   readonly device?: DeviceChoice;
   readonly threads?: number;
   /** Whether the engine keeps memory from run to run: for a model that is asked again and again. */
   readonly arena?: boolean;
+  /** The engine; left out, this platform's. */
+  readonly runtime?: Runtime;
 }
 
 /**

@@ -3,6 +3,7 @@ import { ConfigError } from "../../util/errors.js";
 import { dataOptions, deviceOptions, onnxOptions, tableOptionsOf } from "../../tasks/options.js";
 import { strideOption } from "../../tasks/texts/options.js";
 import { defineVerb } from "../verb.js";
+import { checkProfileOptions, profileLine, profileOptions } from "../use-profile.js";
 import { metricsTable, operatingTable } from "../metrics-table.js";
 
 export const verb = defineVerb({
@@ -12,10 +13,12 @@ export const verb = defineVerb({
     stride: strideOption("as the model was measured in training"),
     ...onnxOptions,
     ...deviceOptions,
+    ...profileOptions,
   },
   examples: [
     "descent eval runs/fashion",
     "descent eval runs/houses --data new-houses.csv",
+    "descent eval runs/fashion --profile profiles/fashion",
     "descent eval their-model.onnx --data photos/ --labels labels.txt",
   ],
   engine: true,
@@ -24,8 +27,10 @@ export const verb = defineVerb({
     const { splitRunPath } = await import("../../run/run-folder-node.js");
     const { loadExamples } = await import("../../tasks/use/examples-node.js");
     const { openModel } = await import("../../tasks/use/open-node.js");
+    await checkProfileOptions(options);
     const { device, threads, preprocess, imageSize, labels, tokenizer, input } = options;
-    const opened = await openModel(path, { device, threads, preprocess, imageSize, labels, tokenizer, input });
+    const use = { device, threads, preprocess, imageSize, labels, tokenizer, input };
+    const opened = await openModel(path, use);
     await using model = opened.model;
     for (const remark of opened.remarks) note(remark);
     const trainedWith: Readonly<Record<string, unknown>> = opened.config?.options ?? {};
@@ -34,6 +39,7 @@ export const verb = defineVerb({
     if (options.data === undefined) checkRepeated(trainedOn, undefined, `${path}/config.json`, `descent eval ${path} --data`);
     const data = options.data ?? (typeof trainedOn === "string" ? trainedOn : undefined);
     if (data === undefined) throw new ConfigError(`eval ${path}: expected --data, got none`);
+    const start = performance.now();
     const { examples, notes, leftOut } = await loadExamples(
       model,
       { options: trainedWith },
@@ -50,6 +56,7 @@ export const verb = defineVerb({
         signal,
       },
     );
+    const readingMs = performance.now() - start;
     for (const text of notes) note(text, leftOut.includes(text));
     const { nodeTaskNamed } = await import("../../tasks/table-node.js");
     const { measure } = nodeTaskNamed(model.task.name);
@@ -69,6 +76,8 @@ export const verb = defineVerb({
     const [, second] = (model.info as { readonly classes?: readonly string[] }).classes ?? [];
     const operating = points.length === 0 || second === undefined ? undefined : { class: second, points };
     if (operating !== undefined) print(`\n${operatingTable(operating)}`);
+    const profiled = await profileLine(options, { path, use, open: openModel, model, examples, readingMs });
+    if (profiled !== undefined) note(profiled);
     return {
       run: path,
       data,

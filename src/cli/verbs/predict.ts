@@ -9,6 +9,7 @@ import { formatTable } from "../../util/text.js";
 import { number, flag, text } from "../../util/option.js";
 import { dataOptions, deviceOptions, onnxOptions, tableOptions, tableOptionsOf } from "../../tasks/options.js";
 import { defineVerb } from "../verb.js";
+import { checkProfileOptions, profileLine, profileOptions } from "../use-profile.js";
 import type { TaskTables } from "../task-options.js";
 import { expectOwn, ofTask } from "../task-options.js";
 import { strideOption } from "../../tasks/texts/options.js";
@@ -92,11 +93,13 @@ export const verb = defineVerb({
     ...ofTask("image-recognition", recognitionPredictOptions),
     ...ofTask("image-generation", generationPredictOptions),
     ...deviceOptions,
+    ...profileOptions,
   },
   examples: [
     "descent predict runs/fashion shoe.png",
     "descent predict runs/houses new.csv --out answers.csv",
     "descent predict runs/gan --count 64 --seed 3 --draw samples.png",
+    "descent predict runs/fashion photos --profile profiles/fashion",
     "descent predict runs/iris sepal_length=5.1 sepal_width=3.5 petal_length=1.4 petal_width=0.2",
   ],
   engine: true,
@@ -105,10 +108,12 @@ export const verb = defineVerb({
     if (options.out !== undefined && format === undefined)
       throw new ConfigError(`--out: expected a .csv or .jsonl file, got ${options.out}`);
     if (options.out !== undefined) checkWritable(dirname(options.out), `--out ${options.out}`);
+    await checkProfileOptions(options);
     const { openModel } = await import("../../tasks/use/open-node.js");
     const { readInputs } = await import("../../tasks/use/examples-node.js");
     const { device, threads, preprocess, imageSize, labels, tokenizer, input } = options;
-    const opened = await openModel(path, { device, threads, preprocess, imageSize, labels, tokenizer, input });
+    const use = { device, threads, preprocess, imageSize, labels, tokenizer, input };
+    const opened = await openModel(path, use);
     for (const remark of opened.remarks) note(remark);
     await using model = opened.model;
     const { nodeTaskNamed } = await import("../../tasks/table-node.js");
@@ -116,6 +121,7 @@ export const verb = defineVerb({
     expectOwn(model.task.name, model.task.predictOptions, TASK_TABLES, options);
     if (options.draw !== undefined && present.pictures === undefined)
       throw new ConfigError(`--draw: expected a task whose answers can be drawn, got ${model.task.name}`);
+    const start = performance.now();
     const {
       examples,
       names,
@@ -132,6 +138,7 @@ export const verb = defineVerb({
       stride: options.stride,
       signal,
     });
+    const readingMs = performance.now() - start;
     for (const text of notes) note(text);
     if (badRows > 0) note(`${badRows} inputs that cannot be read were left out`, true);
     const { gallery, threshold } = options;
@@ -157,6 +164,8 @@ export const verb = defineVerb({
       );
       print(printableLine(`${answers.length} answers in ${options.out}`));
     }
+    const profiled = await profileLine(options, { path, use, open: openModel, model, examples, readingMs });
+    if (profiled !== undefined) note(profiled);
     return answers;
   },
 });

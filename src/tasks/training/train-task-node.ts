@@ -46,6 +46,7 @@ import { rowsAtOnce } from "../use/traced-graph.js";
 import { bestOrLast, GRAPH_FILE, openTrained } from "../use/trained-node.js";
 import { descentVersion } from "../../util/version-node.js";
 import { textByText, textCount } from "../shared/windows.js";
+import { checkProfiled } from "../../cost/profile.js";
 import { ConfigError } from "../../util/errors.js";
 import { defined } from "../../util/record.js";
 
@@ -252,12 +253,9 @@ async function trainInto(
 type AfterFit = NonNullable<TrainRunOptions["afterFit"]>;
 type Section = NonNullable<ReportSources["sections"]>[number];
 
-/** ConfigError for a device whose ops cannot be timed one by one. */
+/** ConfigError for what cannot be profiled. */
 function checkProfile(device: Device, group: ProcessGroup): void {
-  if (device !== "cpu")
-    throw new ConfigError(
-      `--profile: expected the cpu device, whose ops are timed one by one, got ${device}, which runs them asynchronously; take --device cpu`,
-    );
+  checkProfiled(device);
   if (group.size > 1) throw new ConfigError(`--profile: expected one process, got ${group.size} ranks; profile one`);
 }
 

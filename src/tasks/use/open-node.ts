@@ -204,12 +204,12 @@ async function openAsOpaque(
   onnx: OnnxModel,
   path: string,
   { task, known, bytes, notes, reason }: Opening,
-  { device, threads, arena, labels }: UseOptions & OnnxUseOptions,
+  { device, threads, arena, runtime, labels }: UseOptions & OnnxUseOptions,
 ): Promise<OpenedModel> {
   const { where } = onnx;
   if (task.graphs === undefined)
     throw new UnsupportedOpError(`${where}: expected ops that Descent has, for ${task.name}; ${reason}`);
-  const use: UseOptions = { device, threads, arena };
+  const use: UseOptions = { device, threads, arena, runtime };
   const file = new OnnxModel(bytes, { where });
   const count = await countScores(file, task.graphs, known, use);
   const { names, remark } = await labelsFor(onnx, path, count, labels);
@@ -239,8 +239,8 @@ async function openGraph(
 ): Promise<OpenedModel> {
   const { where } = onnx;
   const found = taskFor(await graphFileOf(path, whole), graphOptionsOf(options));
-  const { device, threads } = options;
-  const use: UseOptions = { device, threads };
+  const { device, threads, runtime } = options;
+  const use: UseOptions = { device, threads, runtime };
   const remedy = "reasons" in found ? otherInputsRemedy(whole) : undefined;
   if (remedy !== undefined) throw new ConfigError(`${where}: ${remedy}`);
   if ("reasons" in found) return openAsTable(onnx, path, whole, { ...use, labels: options.labels }, found.reasons);
