@@ -228,9 +228,8 @@ if (values.model !== undefined) {
   process.stdout.write(JSON.stringify(await measureModel(values.model)));
 } else {
   const rows: Row[] = [];
-  const names = [...ZOO.map(([name]) => name as string), ...Object.keys(DECODERS)].filter(
-    (name) => values.only === undefined || values.only.split(",").includes(name),
-  );
+  const isAsked = (name: string): boolean => values.only === undefined || values.only.split(",").includes(name);
+  const names = [...ZOO.map(([name]) => name as string), ...Object.keys(DECODERS)].filter(isAsked);
   for (const name of names) {
     const { stdout, stderr, status } = spawnSync(process.execPath, [fileURLToPath(import.meta.url), "--model", name], {
       encoding: "utf8",
@@ -240,7 +239,7 @@ if (values.model !== undefined) {
     process.stderr.write(`${stdout}\n`);
   }
   const folder = values.data;
-  for (const [task, data = ""] of folder === undefined ? [] : TASKS) {
+  for (const [task, data = ""] of folder === undefined ? [] : TASKS.filter(([name]) => isAsked(name))) {
     rows.push(measureTask(task, data, folder as string));
     process.stderr.write(`${JSON.stringify(rows.at(-1))}\n`);
   }

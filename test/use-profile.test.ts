@@ -77,7 +77,10 @@ test("predict and eval with --profile: a file of a table, and its answers beside
   const asked = ["predict", "table.onnx", "rows.csv", "--device", "cpu", "--json"];
   const { stdout, stderr } = await succeeds(folder, [...asked, "--profile", "there"]);
   assert.equal((JSON.parse(stdout) as readonly unknown[]).length, 3);
-  assert.match(stderr, /profile of 3 examples: a pass [\d.e-]+ ms, its ops [\d.e-]+ ms, waiting [\d.e-]+ ms; there.profile\.html/);
+  assert.match(
+    stderr,
+    /profile of 3 examples: a pass [\d.e-]+ ms, its ops [\d.e-]+ ms, waiting [\d.e-]+ ms; there.profile\.html/,
+  );
   isWhole(JSON.parse(readFileSync(join(folder, "there", "profile.json"), "utf8")) as UseProfile, join(folder, "there"));
   await isRefused(folder, [...asked, "--profile", "no/such/folder"], /--profile no\/such\/folder: expected a folder to write to/);
   await isRefused(

@@ -14,6 +14,8 @@ export interface StepPrediction {
   readonly flops: number;
   /** Results that are alive at once. */
   readonly workingBytes: number;
+  /** These and the engine's spare room. */
+  readonly roomBytes: number;
   /** The growth of the process: the engine's own, two copies of the state, what is alive at once, and the engine's spare room. */
   readonly bytes: number;
   /** Where the machine's rates are known. */
@@ -50,6 +52,15 @@ export interface InPlaceUpdate {
   readonly slotBytes: number;
 }
 
+const convolves = ({ nodes }: Graph): boolean => nodes.some(({ op }) => op === "Conv");
+
+/** Bytes that a prepared graph takes while it runs, beside its inputs: live values, and the engine's spare room. */
+function roomOf(graph: Graph, device: Device, isConvolving: boolean): { readonly working: number; readonly spare: number } {
+  const working = peakIntermediateBytes(graph);
+  const share = isConvolving ? CONVOLVING_SHARE : SPARE_SHARE;
+  return { working, spare: device === "cpu" ? share * working + SPARE_LARGEST * largestResult(graph) : 0 };
+}
+
 /**
  * Predicts a traced step on a device. With `update`, the graph ends with gradients, and nothing of the state is there twice: a kernel then reads parameters, gradients and slots, and
  * writes the first and the last.
@@ -57,15 +68,20 @@ export interface InPlaceUpdate {
 export function predictStep(traced: Graph, device: Device, machine?: Machine, update?: InPlaceUpdate): StepPrediction {
   const graph = prepareGraph(traced, device);
   const leafBytes = graph.nodes.filter(isLeaf).reduce((sum, node) => sum + bytesOf(node.outputs[0] as Tensor), 0);
-  const workingBytes = peakIntermediateBytes(graph);
-  const share = traced.nodes.some(({ op }) => op === "Conv") ? CONVOLVING_SHARE : SPARE_SHARE;
-  const spare = device === "cpu" ? share * workingBytes + SPARE_LARGEST * largestResult(graph) : 0;
+  const { working: workingBytes, spare } = roomOf(graph, device, convolves(traced));
   return {
     flops: passCost(graph.nodes).flops,
     workingBytes,
+    roomBytes: workingBytes + spare,
     bytes: ENGINE_BYTES + stateBytes(leafBytes, update) + workingBytes + spare,
     ...(machine === undefined
       ? {}
       : { seconds: predictedSeconds(graph, machine) + runSeconds(graph) + updateSeconds(machine, update) }),
   };
+}
+
+/** Bytes that a traced graph in use takes on a device while it runs, beside its weights and inputs. */
+export function runningBytes(traced: Graph, device: Device): number {
+  const { working, spare } = roomOf(prepareGraph(traced, device), device, convolves(traced));
+  return working + spare;
 }

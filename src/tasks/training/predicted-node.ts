@@ -2,11 +2,16 @@
  * @module Time and memory of a training, predicted before it begins and kept beside what was measured.
  */
 import { availableParallelism } from "node:os";
+import { Graph, inputsOf } from "../../graph/index.js";
+import { resolveForUse } from "../../ops/index.js";
 import type { Machine } from "../../cost/index.js";
 import type { StepPrediction } from "../../cost/step-prediction.js";
+import { runningBytes } from "../../cost/step-prediction.js";
 import { knownMachine, thisMachine } from "../../cost/machine-node.js";
 import type { Device } from "../../runtime/index.js";
 import type { RunSummary } from "../../run/run-folder.js";
+import { nodeTaskNamed } from "../table-node.js";
+import { rowsAtOnce } from "../use/traced-graph.js";
 import { measureStep } from "./memory-node.js";
 import type { TrainingSetup } from "./setup-node.js";
 import { trainingTypes } from "./setup-node.js";
@@ -39,12 +44,31 @@ function typicalSetup(setup: TrainingSetup): TrainingSetup {
   return { ...setup, training: { ...training, length } };
 }
 
-/** Predicts the step of a training: memory by its largest batches, time by the typical ones. */
+/**
+ * Bytes that measuring takes beside a step: many rows at once, of the greatest length. Graphs whose sizes are known share the engine's arena, and the larger
+ * one counts; one of free lengths has an arena of its own. None where a task measures by itself.
+ */
+function measuringBytes(
+  { task, prepared, model, training, buckets }: TrainingSetup,
+  device: Device,
+  { roomBytes }: StepPrediction,
+): number {
+  const { info, validation } = prepared;
+  if (task.measurement === undefined || nodeTaskNamed(task.name).evaluate !== undefined) return 0;
+  const length = buckets === undefined ? {} : { length: Math.max(...buckets.bounds) };
+  const context = { ...training, use: "eval" as const, ...length };
+  const columns = inputsOf(task.inputs(context, Math.min(rowsAtOnce(task, info), validation.length)));
+  const outputs = task.outputs(model, task.features(columns, context, model), columns, context);
+  const bytes = runningBytes(new Graph(resolveForUse(outputs)), device);
+  return buckets === undefined ? Math.max(0, bytes - roomBytes) : bytes;
+}
+
+/** Predicts the step of a training: memory by its largest batches and by what measuring takes beside, time by the typical ones. */
 export async function predictTraining(setup: TrainingSetup, device: Device, note: (text: string) => void): Promise<Predicted> {
   const { step, passSize } = setup;
   const before = process.memoryUsage().rss;
   const cost = measureStep(step, trainingTypes(setup, passSize), device);
-  const peakMemoryMiB = (before + cost.bytes) / 2 ** 20;
+  const peakMemoryMiB = (before + cost.bytes + measuringBytes(setup, device, cost)) / 2 ** 20;
   const machine = await machineFor(setup, cost, device, note);
   if (machine === undefined) return { peakMemoryMiB };
   const { seconds } = measureStep(step, trainingTypes(typicalSetup(setup), passSize), device, machine);

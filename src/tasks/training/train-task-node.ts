@@ -282,7 +282,12 @@ async function finish(
   sections: readonly Section[],
 ): Promise<RunSummary> {
   const { task, prepared, model, resolved, dataName } = setup;
-  const { model: best } = await openTrained(writer.path, { device, threads: resolved.threads });
+  const { model: best } = await openTrained(writer.path, {
+    device,
+    threads: resolved.threads,
+    // As for those that measure on the way (`TrainingState.evaluator`).
+    ...(task.buckets === undefined ? {} : { arena: true }),
+  });
   await using used = best;
   // PEFT knows no graph.
   if (setup.adapters !== undefined && setup.graph === undefined)

@@ -4,14 +4,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { UseProfile } from "../../cost/profile.js";
-import {
-  checkProfiled,
-  chromeTrace,
-  nodesInBlocks,
-  profileOf,
-  withNamesInBlocks,
-  withoutFirstPass,
-} from "../../cost/profile.js";
+import { checkProfiled, chromeTrace, nodesInBlocks, profileOf, withNamesInBlocks, withoutFirstPass } from "../../cost/profile.js";
 import { engineEvents, PROFILE_FILES, writeProfile } from "../../cost/profile-node.js";
 import type { Dataset } from "../../data/index.js";
 import type { Language } from "../../charts/charts.js";
@@ -83,7 +76,8 @@ export async function profileUse(request: UseProfileRequest): Promise<UseProfile
   const written = await engineEvents(async (into) => {
     const runtime = profilingRuntime(await platformRuntime(), into, {
       onRun: (run) => runs.push(run),
-      onOpen: (name, file) => named.set(name, nodesInBlocks(decodeModel(typeof file === "string" ? readFileSync(file) : file, name).graph)),
+      onOpen: (name, file) =>
+        named.set(name, nodesInBlocks(decodeModel(typeof file === "string" ? readFileSync(file) : file, name).graph)),
     });
     const other = await request.open({ runtime, device: "cpu" });
     try {
