@@ -58,7 +58,7 @@ const TASKS: readonly (readonly [task: string, ...options: string[]])[] = [
   ["tabular-classification", "tabular/titanic.csv"],
   ["tabular-regression", "tabular/diamonds.csv"],
   ["object-detection", "bccd"],
-  ["semantic-roles", "up-english-ewt"],
+  ["semantic-role-labeling", "up-english-ewt"],
 ];
 /** At least so many steps of a model, and so many seconds of them. */
 const THREADS = Number(process.env["DESCENT_THREADS"] ?? availableParallelism());
