@@ -37,14 +37,21 @@ interface Used {
   readonly model: TrainedModel;
   readonly examples: Dataset;
   readonly readingMs: number;
+  readonly note: (text: string) => void;
 }
 
-/** Makes the profile where one is asked for; gives the line that says so. */
-export async function profileLine(
+/** How a model is opened, by a verb's options. */
+export const useOptionsOf = (options: UseOptions & OnnxUseOptions): UseOptions & OnnxUseOptions => {
+  const { device, threads, preprocess, imageSize, labels, tokenizer, input } = options;
+  return { device, threads, preprocess, imageSize, labels, tokenizer, input };
+};
+
+/** Makes the profile where one is asked for, and says so. */
+export async function noteProfile(
   { profile: folder, lang }: OptionValues<typeof profileOptions>,
-  { path, use, open, ...used }: Used,
-): Promise<string | undefined> {
-  if (folder === undefined) return undefined;
+  { path, use, open, note, ...used }: Used,
+): Promise<void> {
+  if (folder === undefined) return;
   const { profileUse } = await import("../tasks/use/profile-node.js");
   const profile = await profileUse({
     ...used,
@@ -53,7 +60,9 @@ export async function profileLine(
     open: async (other) => (await open(path, { ...use, ...other })).model,
   });
   const ms = (value: number): string => `${value.toPrecision(3)} ms`;
-  return printableLine(
-    `profile of ${profile.examples} examples: a pass ${ms(profile.stepMs)}, its ops ${ms(profile.opsMs)}, waiting ${ms(profile.loadingMs)}; ${join(folder, PROFILE_FILES.page)}`,
+  note(
+    printableLine(
+      `profile of ${profile.examples} examples: a pass ${ms(profile.stepMs)}, its ops ${ms(profile.opsMs)}, waiting ${ms(profile.loadingMs)}; ${join(folder, PROFILE_FILES.page)}`,
+    ),
   );
 }

@@ -3,8 +3,16 @@ import { ConfigError } from "../../util/errors.js";
 import { dataOptions, deviceOptions, onnxOptions, tableOptionsOf } from "../../tasks/options.js";
 import { strideOption } from "../../tasks/texts/options.js";
 import { defineVerb } from "../verb.js";
-import { checkProfileOptions, profileLine, profileOptions } from "../use-profile.js";
+import { checkProfileOptions, noteProfile, profileOptions, useOptionsOf } from "../use-profile.js";
+import type { Measurement, TaskInfo } from "../../tasks/task.js";
 import { metricsTable, operatingTable } from "../metrics-table.js";
+
+/** Operating points of two classes, for the second; undefined where there are none. */
+function operatingOf(measurement: Measurement | undefined, info: TaskInfo) {
+  const points = measurement?.operatingPoints?.() ?? [];
+  const [, second] = (info as { readonly classes?: readonly string[] }).classes ?? [];
+  return points.length === 0 || second === undefined ? undefined : { class: second, points };
+}
 
 export const verb = defineVerb({
   positionals: [{ name: "MODEL", help: "a run folder, one of its checkpoints, an ONNX file or a GGUF file" }],
@@ -28,8 +36,7 @@ export const verb = defineVerb({
     const { loadExamples } = await import("../../tasks/use/examples-node.js");
     const { openModel } = await import("../../tasks/use/open-node.js");
     await checkProfileOptions(options);
-    const { device, threads, preprocess, imageSize, labels, tokenizer, input } = options;
-    const use = { device, threads, preprocess, imageSize, labels, tokenizer, input };
+    const use = useOptionsOf(options);
     const opened = await openModel(path, use);
     await using model = opened.model;
     for (const remark of opened.remarks) note(remark);
@@ -72,12 +79,9 @@ export const verb = defineVerb({
     const { textCount } = await import("../../tasks/shared/windows.js");
     const count = textCount(examples);
     print(metricsTable({ [`${count} examples`]: metrics }));
-    const points = measurement?.operatingPoints?.() ?? [];
-    const [, second] = (model.info as { readonly classes?: readonly string[] }).classes ?? [];
-    const operating = points.length === 0 || second === undefined ? undefined : { class: second, points };
+    const operating = operatingOf(measurement, model.info);
     if (operating !== undefined) print(`\n${operatingTable(operating)}`);
-    const profiled = await profileLine(options, { path, use, open: openModel, model, examples, readingMs });
-    if (profiled !== undefined) note(profiled);
+    await noteProfile(options, { path, use, open: openModel, model, examples, readingMs, note });
     return {
       run: path,
       data,

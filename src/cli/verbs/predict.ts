@@ -9,7 +9,7 @@ import { formatTable } from "../../util/text.js";
 import { number, flag, text } from "../../util/option.js";
 import { dataOptions, deviceOptions, onnxOptions, tableOptions, tableOptionsOf } from "../../tasks/options.js";
 import { defineVerb } from "../verb.js";
-import { checkProfileOptions, profileLine, profileOptions } from "../use-profile.js";
+import { checkProfileOptions, noteProfile, profileOptions, useOptionsOf } from "../use-profile.js";
 import type { TaskTables } from "../task-options.js";
 import { expectOwn, ofTask } from "../task-options.js";
 import { strideOption } from "../../tasks/texts/options.js";
@@ -111,8 +111,7 @@ export const verb = defineVerb({
     await checkProfileOptions(options);
     const { openModel } = await import("../../tasks/use/open-node.js");
     const { readInputs } = await import("../../tasks/use/examples-node.js");
-    const { device, threads, preprocess, imageSize, labels, tokenizer, input } = options;
-    const use = { device, threads, preprocess, imageSize, labels, tokenizer, input };
+    const use = useOptionsOf(options);
     const opened = await openModel(path, use);
     for (const remark of opened.remarks) note(remark);
     await using model = opened.model;
@@ -150,13 +149,8 @@ export const verb = defineVerb({
     const lines = answers.flatMap(linesOf);
     const columns = headings(lines, rows?.names);
     if (options.out === undefined) {
-      print(
-        formatTable(
-          columns,
-          lines.slice(0, 50).map((line) => columns.map((name) => shown(line[name]))),
-        ),
-      );
-      if (lines.length > 50) note(`${lines.length - 50} more; --out FILE or --json gives them all`);
+      print(firstLines(columns, lines));
+      if (lines.length > SHOWN) note(`${lines.length - SHOWN} more; --out FILE or --json gives them all`);
     } else {
       await writeFile(
         options.out,
@@ -164,8 +158,7 @@ export const verb = defineVerb({
       );
       print(printableLine(`${answers.length} answers in ${options.out}`));
     }
-    const profiled = await profileLine(options, { path, use, open: openModel, model, examples, readingMs });
-    if (profiled !== undefined) note(profiled);
+    await noteProfile(options, { path, use, open: openModel, model, examples, readingMs, note });
     return answers;
   },
 });
@@ -208,6 +201,15 @@ function flat(answer: Row): Row {
   const columns = Object.entries(probabilities ?? {}).map(([name, p]) => [`p(${name})`, p]);
   return { ...rest, ...Object.fromEntries(columns) };
 }
+
+/** Lines that are printed at most. */
+const SHOWN = 50;
+
+const firstLines = (columns: readonly string[], lines: readonly Row[]): string =>
+  formatTable(
+    columns,
+    lines.slice(0, SHOWN).map((line) => columns.map((name) => shown(line[name]))),
+  );
 
 const shown = (value: unknown): string =>
   Array.isArray(value)
