@@ -257,13 +257,21 @@ async function openFile(path: string, options: LoadOptions): Promise<Source> {
   const image = options.tableOf === undefined ? imageColumn(data) : undefined;
   if (image === undefined) return { name, parts: { train: data }, ...read };
   const { labelColumn } = options;
+  const folder = await imagesBeside(dirname(path), data.texts(image)[0] ?? "");
   const parts = manifestParts(data, {
     where: path,
     image,
-    resolve: (file) => resolve(dirname(path), file),
+    resolve: (file) => resolve(folder, file),
     ...(labelColumn === undefined ? {} : { labelColumn }),
   });
   return { name, parts, ...IMAGES, badRows: read.badRows };
+}
+
+/** The folder that a table's names of images lead from: its own, or one of images in it. */
+async function imagesBeside(folder: string, first: string): Promise<string> {
+  for (const name of ["", "images", "imgs", "img", "train"])
+    if ((await stat(resolve(folder, name, first)).catch(() => undefined))?.isFile() === true) return join(folder, name);
+  return folder;
 }
 
 /** Names of files that say what is in them; others may be tables. */

@@ -58,8 +58,8 @@ export interface BuiltChoice<I extends TaskInfo> extends NamedChoice {
   readonly fit?: undefined;
   /** On data as in its paper: what `--help` counts parameters and FLOPs for. */
   readonly usual?: { readonly inputShape: readonly number[]; readonly dtype?: DType; readonly build: () => Module };
-  /** `examples` in the training part: small data need more passes. */
-  readonly defaults: (examples: number) => TrainingDefaults;
+  /** `examples` in the training part: small data need more passes, and so do many classes. */
+  readonly defaults: (examples: number, info?: I) => TrainingDefaults;
 }
 
 /** A model that an algorithm of its own makes from the data at once: trees, neighbours, a linear model in closed form. */

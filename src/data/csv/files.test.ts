@@ -311,6 +311,13 @@ testKinds([
     notes: [/not UTF-8, read as Windows-1252/],
   },
   {
+    what: "files that are called by numbers",
+    content: `file,label\n${lines(9, (i) => `${i}.jpg,${"ab"[i % 2]}`)}`,
+    columns: /file text, label text/,
+    first: { file: "0.jpg", label: "a" },
+    notes: [],
+  },
+  {
     what: "commas of Chinese",
     content: `年龄，城市\n${lines(9, (i) => `${20 + i}，北京`)}`,
     columns: /年龄 int64, 城市 text/,

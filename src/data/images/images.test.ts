@@ -122,6 +122,11 @@ test("a table of paths and labels, with parts or without", async () => {
   const data = await loadData(join(root, "list.csv"));
   assert.deepEqual([data.train.length, data.validation.length, data.test.length], [49, 5, 6]);
   checkColours(data);
+  // As competitions have it: numbers for names, in a folder of images beside the table.
+  const named = [...files].map(([name, bytes], i) => ({ label: name.slice(0, 3), file: `${i}.png`, bytes }));
+  for (const { file, bytes } of named) put(`beside/images/${file}`, bytes);
+  put("beside/labels.csv", `id,label\n${named.map(({ file, label }) => `${file},${label}\n`).join("")}`);
+  checkColours(await loadData(join(root, "beside/labels.csv")));
   const parts = rows.map((row, i) => `${row},${i % 20 < 14 ? "train" : i % 20 < 17 ? "val" : "test"}`);
   put("parts.csv", `file,species,split\n${parts.join("\n")}\n`);
   const split = await loadData(join(root, "parts.csv"), { labelColumn: "species" });

@@ -33,8 +33,8 @@ const UNITS_APART = new Set(["K", "B", "T"]);
 /** The signs and words of multipliers, as a pattern. */
 export const MULTIPLIERS = [...POWERS.keys()].sort((a, b) => b.length - a.length).join("|");
 
-/** A unit: letters, degrees and marks of minutes, then perhaps powers, what it is per, and a second word. Hexadecimal numbers have none. */
-const UNIT = /^(?!0x)(.*?\d[.,]?)(\s*)(\/?[\p{L}°′″'"µΩ][\p{L}°²³^/·]{0,14}(?:(?<=m)[23])?(?: [\p{L}²³]{1,10})?)\.?$/iu;
+/** A unit, never right behind a point, as in `12.jpg`: letters, degrees and marks of minutes, then perhaps powers, what it is per, and a second word. Hexadecimal numbers have none. */
+const UNIT = /^(?!0x)(.*?\d(?:[.,](?=\s))?)(\s*)(\/?[\p{L}°′″'"µΩ][\p{L}°²³^/·]{0,14}(?:(?<=m)[23])?(?: [\p{L}²³]{1,10})?)\.?$/iu;
 
 /** A number's digits, and the unit or multiplier behind them. */
 export interface Behind {

@@ -77,7 +77,7 @@ function newStudent(name: string, teacher: CompressionSource, examples: number, 
   const choice = builtNamed(task, name);
   const model = choice.build(info);
   const weights = initialValues({ parameters: model.state(), slots: new Map() }, seed);
-  const { epochs, batchSize, lr, optimizer, schedule, weightDecay } = choice.defaults(examples);
+  const { epochs, batchSize, lr, optimizer, schedule, weightDecay } = choice.defaults(examples, info);
   return {
     base: { task, modelName: name, info, model, weights },
     dropped: [],

@@ -88,7 +88,7 @@ function choiceFor(
   task: AnyTask,
   options: TrainTaskOptions,
   start: Start | undefined,
-): { readonly modelName: string; readonly defaults: (examples: number) => TrainingDefaults } {
+): { readonly modelName: string; readonly defaults: (examples: number, info?: TaskInfo) => TrainingDefaults } {
   const pretrained = start?.pretrained;
   if (start?.graph !== undefined)
     return { modelName: start.modelName ?? "onnx", defaults: task.graphs?.defaults ?? (() => GRAPH_DEFAULTS) };
@@ -237,7 +237,7 @@ export async function setUpTraining(given: TrainTaskOptions, context: SetupConte
   const plain = await makeModel(request, modelName, data);
   const { model, prepared, adapters } = plain;
 
-  const defaults = defaultsFor(prepared.train.length);
+  const defaults = defaultsFor(prepared.train.length, prepared.info);
   const { passSize } = scheduleFor(given, defaults, prepared.train.length, context.group);
   const made = await putNormsBack(request, plain, passSize, context);
   const found = await findSettings(request, made, data, defaults, context);

@@ -17,14 +17,19 @@ const passes = (epochs: number, examples: number): number =>
   Math.max(2, Math.round(epochs * Math.min(4, Math.sqrt(AROUND / Math.max(1, examples)))));
 
 const SMALL = 4000;
-/** Passes of a bag of n-grams, whose rare n-grams learn in few of the updates: a small set gets as many updates as one of 7,000 texts. */
-const passesOfBag = (epochs: number, examples: number): number =>
-  examples >= SMALL ? passes(epochs, examples) : Math.round(epochs * Math.min(8, AROUND / Math.max(1, examples)));
+/**
+ * Passes of a bag of n-grams, whose rare n-grams learn in few of the updates: a small set gets as many updates as one of 7,000 texts, and more classes get
+ * more by the root of their number, since each has fewer texts; at most eight times as many.
+ */
+function passesOfBag(epochs: number, examples: number, classes: number): number {
+  const usual = examples >= SMALL ? passes(epochs, examples) : epochs * Math.min(8, AROUND / Math.max(1, examples));
+  return Math.round(Math.min(8 * epochs, usual * Math.sqrt(Math.max(2, classes) / 2)));
+}
 
 const defaults =
-  (epochs: number, lr: number, count = passes) =>
-  (examples: number): TrainingDefaults => ({
-    epochs: count(epochs, examples),
+  (epochs: number, lr: number, count: (epochs: number, examples: number, classes: number) => number = passes) =>
+  (examples: number, info?: TextClassInfo): TrainingDefaults => ({
+    epochs: count(epochs, examples, info === undefined || info.multiLabel ? 2 : info.classes.length),
     batchSize: examples < 1000 ? 16 : 50,
     lr,
     optimizer: "adamw",

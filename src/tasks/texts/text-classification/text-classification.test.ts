@@ -8,9 +8,10 @@ import type { LoadedData } from "../../../data/node.js";
 import { fromNumbers } from "../../../graph/index.js";
 import type { Module } from "../../../nn/index.js";
 import type { TextClassInfo } from "./info.js";
+import { TEXT_MODELS } from "./models.js";
 import { textClassification } from "./text-classification.js";
 import { textClassificationNode } from "./text-classification-node.js";
-import type { Prepared, RowOutputs } from "../../task.js";
+import type { BuiltChoice, Prepared, RowOutputs } from "../../task.js";
 import { tokenizerOf } from "../texts.js";
 import { builtNamed, taskNamed } from "../../table.js";
 import type { TrainedModel } from "../../trained-model.js";
@@ -176,4 +177,13 @@ test("an embedding begins with the vectors of a file, as wide as they are", asyn
     /expected vectors of 128 numbers for this model, got 3/,
   );
   await assert.rejects(vectorSize(asked, "runs/other"), /--vectors: expected none beside --init runs\/other/);
+});
+
+test("a bag of n-grams passes more often over few texts and many classes, at most eight times as many", () => {
+  const { defaults } = TEXT_MODELS.find(({ name }) => name === "ngram-cnn") as BuiltChoice<TextClassInfo>;
+  const of = (count: number, multiLabel = false): TextClassInfo =>
+    ({ classes: Array.from({ length: count }, String), multiLabel }) as unknown as TextClassInfo;
+  const epochs = ([examples, info]: readonly [number, TextClassInfo?]): number | undefined => defaults(examples, info).epochs;
+  const asked = [[6920], [5760, of(2)], [5760, of(10)], [5760, of(10, true)], [1080, of(2)], [1080, of(10)]] as const;
+  assert.deepEqual(asked.map(epochs), [4, 4, 9, 4, 26, 32]);
 });
