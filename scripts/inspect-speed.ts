@@ -1,9 +1,10 @@
 /**
  * @module `npm run inspect-speed -- [--megabytes N] [--memory MIB] [--kinds A,B]`: the time and memory that a large CSV takes to be inspected, and to be imported and inspected, beside
- * DuckDB's SUMMARIZE of the same file under the same memory limit, in turns in processes of their own. `--folder` says where the file and its copy lie.
+ * DuckDB's SUMMARIZE of the same file under the same memory limit, in turns in processes of their own. `--folder` says where the file and its copy lie; `--file` names one that is
+ * written where there is none, and kept.
  */
 import { execFileSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -32,23 +33,29 @@ function writeTable(path: string, bytes: number): void {
   const words = Array.from({ length: 2000 }, (_, i) => `w${(i * 7919) % 99_991}`);
   const two = (n: number): string => String(n).padStart(2, "0");
   const size = 1 << 16;
-  const left = Array.from({ length: size }, () => {
+  const pool = (line: () => string): Buffer[] => Array.from({ length: size }, () => Buffer.from(line()));
+  const left = pool(() => {
     const day = `2025-${two(1 + random.integer(12))}-${two(1 + random.integer(28))}`;
     return `,${day},${random.normal(100, 30).toFixed(2)},${random.uniform().toFixed(4)},`;
   });
-  const right = Array.from({ length: size }, () => {
+  const right = pool(() => {
     const text = Array.from({ length: 4 + random.integer(10) }, () => words[random.integer(2000)]).join(" ");
     return `${["Paris", "Oslo", "北京"][random.integer(3)]},${"abcd"[random.integer(4)]},"${text}, ok",${random.integer(1e9)}\n`;
   });
   const file = openSync(path, "w");
   let written = writeSync(file, "id,day,amount,score,city,label,text,code\n");
+  const chunk = Buffer.alloc(2 ** 24);
   for (let i = 0; written < bytes;) {
-    let chunk = "";
-    for (let k = 0; k < 10_000; k++, i++) {
+    let at = 0;
+    while (at < chunk.length - 1024) {
       const bits = random.integer(2 ** 32);
-      chunk += `${i}${left[bits % size]}${right[Math.floor(bits / size)]}`;
+      at += chunk.write(String(i++), at, "latin1");
+      for (const half of [left[bits % size], right[Math.floor(bits / size)]]) {
+        chunk.set(half as Buffer, at);
+        at += (half as Buffer).length;
+      }
     }
-    written += writeSync(file, chunk);
+    written += writeSync(file, chunk, 0, at);
   }
   closeSync(file);
 }
@@ -87,11 +94,11 @@ if (values.work !== undefined) await work(values.work, values.file ?? "");
 else {
   const folder = mkdtempSync(join(values.folder, "inspect-speed-"));
   try {
-    const file = join(folder, "table.csv");
-    writeTable(file, Number(values.megabytes) * 1e6);
+    const file = values.file ?? join(folder, "table.csv");
+    if (!existsSync(file)) writeTable(file, Number(values.megabytes) * 1e6);
     const found = new Map<string, { seconds: number; cpu: number; memoryMiB: number; rows: number }[]>();
     for (let round = 0; round < Number(values.rounds); round++)
-      for (const kind of values.kinds.split(",")) {
+      for (const kind of values.kinds.split(",").filter((name) => name !== "")) {
         const args = [process.argv[1] ?? "", "--work", kind, "--file", file, "--memory", String(memoryMiB)];
         const result = JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8" })) as {
           seconds: number;

@@ -68,6 +68,21 @@ for (const { name, open } of STORES) {
       assert.equal((await workspace.next("cho"))[0]?.position, 0);
     });
 
+    test("a project goes on with another number of people and other instructions where they are given", async () => {
+      const { project, db } = await begin();
+      const again = (change: { overlap?: number; instructions?: string }): Promise<Workspace> =>
+        Workspace.open(store, { id: project.id, name: "p", scheme, ...change });
+      await submit(await again({}), "ann", 0, answer("good"));
+      const two = await again({ overlap: 2, instructions: "Look twice." });
+      assert.equal((await two.next("bob"))[0]?.position, 0);
+      const kept = await again({});
+      assert.deepEqual([kept.project.overlap, kept.project.instructions], [2, "Look twice."]);
+      const one = await again({ overlap: 1 });
+      const row = db.selectFrom("item").select("open").where("project", "=", project.id).where("position", "=", 0);
+      assert.equal((await row.executeTakeFirstOrThrow()).open, 0);
+      assert.equal((await progress(one)).finished, 1);
+    });
+
     test("an answer that is sent twice is stored once; one to another revision is refused", async () => {
       const workspace = await begin();
       const first = answer("good");

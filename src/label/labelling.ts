@@ -24,7 +24,7 @@ export interface LabellingOptions extends ItemOptions, ListenOptions {
   /** The path of a SQLite file, or `postgres://…`. */
   readonly store: string;
   readonly instructions?: string;
-  /** People who label each item. Default: 1. */
+  /** People who label each item. Default: as many as before, 1 in a new labelling. */
   readonly overlap?: number;
   /** People sign in, also on this machine alone. */
   readonly team?: boolean;

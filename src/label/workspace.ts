@@ -25,8 +25,22 @@ export interface ProjectOptions {
   readonly name: string;
   readonly scheme: Scheme;
   readonly instructions?: string;
-  /** People who label each item. Default: 1. */
+  /** People who label each item. Default: as many as before, 1 in a new project. */
   readonly overlap?: number;
+}
+
+/** Keeps what a project goes on with, and opens or closes its items for the number of people. */
+async function keepSettings({ db }: Store, { id, overlap, instructions }: Workspace["project"]): Promise<void> {
+  await db.transaction().execute(async (transaction) => {
+    await transaction.updateTable("project").set({ overlap, instructions }).where("id", "=", id).execute();
+    for (const open of [0, 1])
+      await transaction
+        .updateTable("item")
+        .set({ open })
+        .where("project", "=", id)
+        .where("done", open === 1 ? "<" : ">=", overlap)
+        .execute();
+  });
 }
 
 /** An item as people see it. */
@@ -76,7 +90,7 @@ export class Workspace {
     this.scheme = scheme;
   }
 
-  /** Opens a project, or makes it; one that is there must have the same scheme. */
+  /** Opens a project, or makes it; one that is there must have the same scheme, and goes on with the instructions and the number of people that are given. */
   static async open(store: Store, options: ProjectOptions): Promise<Workspace> {
     const scheme = JSON.stringify(schemeSchema.parse(options.scheme));
     await store.db
@@ -96,7 +110,9 @@ export class Workspace {
       throw new ConfigError(
         `${options.name}: expected the kind and labels that the project began with (${described(schemeSchema.parse(JSON.parse(row.scheme)))}), got others (${described(options.scheme)}); give these, or another --store`,
       );
-    return new Workspace(store, row, schemeSchema.parse(JSON.parse(row.scheme)));
+    const project = { ...row, overlap: options.overlap ?? row.overlap, instructions: options.instructions ?? row.instructions };
+    if (project.overlap !== row.overlap || project.instructions !== row.instructions) await keepSettings(store, project);
+    return new Workspace(store, project, schemeSchema.parse(JSON.parse(row.scheme)));
   }
 
   get db(): Kysely<Tables> {

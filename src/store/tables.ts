@@ -10,9 +10,9 @@ export interface ProjectTable {
   readonly name: string;
   /** A `Scheme`. */
   readonly scheme: string;
-  readonly instructions: string;
+  instructions: string;
   /** People who label each item. */
-  readonly overlap: number;
+  overlap: number;
   readonly created_at: string;
 }
 

@@ -11,7 +11,7 @@ import { chromium } from "playwright-core";
 import sharp from "sharp";
 import { startLabelling } from "../../src/label/labelling.js";
 import type { Labelling, LabellingOptions } from "../../src/label/labelling.js";
-import type { Kind, Value } from "../../src/label/scheme.js";
+import type { Kind, Scheme, Value } from "../../src/label/scheme.js";
 import { openStore } from "../../src/store/store.js";
 import { executablePath, withoutChromium } from "../browser/chromium.js";
 
@@ -94,6 +94,33 @@ else
     const item = (page: Page, n: number) =>
       page.getByRole("heading", { name: new RegExp(`^(Item ${n}|第 ${n} 条)( ·|$)`) }).waitFor();
 
+    /** Where a character of the text is on the page. */
+    const placeOf = (page: Page, at: number): Promise<{ x: number; y: number }> =>
+      page.evaluate((offset) => {
+        const walker = document.createTreeWalker(document.querySelector(".marked") as Element, NodeFilter.SHOW_TEXT);
+        for (let node = walker.nextNode(), before = 0; node !== null; node = walker.nextNode()) {
+          const length = node.textContent?.length ?? 0;
+          if (node.parentElement?.dataset["start"] === undefined) continue;
+          if (offset <= before + length) {
+            const range = document.createRange();
+            range.setStart(node, offset - before);
+            range.setEnd(node, offset - before);
+            const { left, top, height } = range.getBoundingClientRect();
+            return { x: left, y: top + height / 2 };
+          }
+          before += length;
+        }
+        throw new Error("no such place");
+      }, at);
+    /** Selects characters of the text with the mouse. */
+    async function select(page: Page, from: number, to: number): Promise<void> {
+      const [a, b] = [await placeOf(page, from), await placeOf(page, to)];
+      await page.mouse.move(a.x + 1, a.y);
+      await page.mouse.down();
+      await page.mouse.move(b.x, b.y, { steps: 5 });
+      await page.mouse.up();
+    }
+
     async function axe(page: Page): Promise<string[]> {
       await page.evaluate(AXE);
       return page.evaluate(async () => {
@@ -160,33 +187,9 @@ else
       const { page } = own;
       await item(page, 1);
       await page.getByRole("button", { name: /^B/ }).click();
-      const place = async (at: number): Promise<{ x: number; y: number }> =>
-        page.evaluate((offset) => {
-          const walker = document.createTreeWalker(document.querySelector(".marked") as Element, NodeFilter.SHOW_TEXT);
-          for (let node = walker.nextNode(), before = 0; node !== null; node = walker.nextNode()) {
-            const length = node.textContent?.length ?? 0;
-            if (node.parentElement?.dataset["start"] === undefined) continue;
-            if (offset <= before + length) {
-              const range = document.createRange();
-              range.setStart(node, offset - before);
-              range.setEnd(node, offset - before);
-              const { left, top, height } = range.getBoundingClientRect();
-              return { x: left, y: top + height / 2 };
-            }
-            before += length;
-          }
-          throw new Error("no such place");
-        }, at);
-      const drag = async (from: number, to: number): Promise<void> => {
-        const [a, b] = [await place(from), await place(to)];
-        await page.mouse.move(a.x + 1, a.y);
-        await page.mouse.down();
-        await page.mouse.move(b.x, b.y, { steps: 5 });
-        await page.mouse.up();
-      };
-      await drag(17, 32);
+      await select(page, 17, 32);
       await page.getByRole("button", { name: "B: Charles Babbage" }).waitFor();
-      await drag(36, 42);
+      await select(page, 36, 42);
       await page.getByRole("button", { name: "B: London" }).click();
       await page.keyboard.press("Enter");
       await item(page, 2);
@@ -276,6 +279,52 @@ else
         [208, 158],
       ];
       assert.deepEqual(await own.values(), [{ polygons: [{ points, label: "A" }] }]);
+    });
+
+    test("several classes by keys, then by clicks in Chinese", async () => {
+      const several = {
+        kind: "text-classes",
+        labels: [{ name: "A" }, { name: "B" }],
+        several: true,
+        overlap: "none",
+      } satisfies Scheme;
+      await using own = await opened("text-classes", { scheme: several }, "zh");
+      const { page } = own;
+      await item(page, 1);
+      for (const key of ["1", "2", "Enter"]) await page.keyboard.press(key);
+      await item(page, 2);
+      for (const name of [/^A/, /^B/, /^A/, /^提交/]) await page.getByRole("button", { name }).click();
+      await item(page, 3);
+      await stored(page);
+      assert.deepEqual(await own.values(), [{ classes: ["A", "B"] }, { classes: ["B"] }]);
+      assert.deepEqual(await axe(page), []);
+    });
+
+    test("a predicate and its arguments with the mouse, in Chinese", async () => {
+      await using own = await opened("frames", {}, "zh");
+      const { page } = own;
+      await item(page, 1);
+      await select(page, 13, 16);
+      await page.getByRole("button", { name: /^谓词/ }).first().click();
+      await select(page, 17, 32);
+      await page.getByRole("button", { name: /^B/ }).click();
+      await page.getByRole("button", { name: /^met B：Charles Babbage/ }).waitFor();
+      await page.getByRole("button", { name: /^提交/ }).click();
+      await item(page, 2);
+      await stored(page);
+      const frame = { predicate: { start: 13, end: 16 }, arguments: [{ start: 17, end: 32, label: "B" }] };
+      assert.deepEqual(await own.values(), [{ frames: [frame] }]);
+      assert.deepEqual(await axe(page), []);
+    });
+
+    test("an image's class by a click, in Chinese", async () => {
+      await using own = await opened("image-classes", {}, "zh");
+      const { page } = own;
+      await item(page, 1);
+      await page.getByRole("button", { name: /^A/ }).click();
+      await item(page, 2);
+      await stored(page);
+      assert.deepEqual(await own.values(), [{ classes: ["A"] }]);
     });
 
     test("each of forty items is shown once, however slow the server is, and nothing is asked for at the end", async () => {

@@ -29,7 +29,12 @@ const options = {
     defaultText: "labels.db beside the data",
     env: "DESCENT_STORE",
   }),
-  people: integer({ help: "the number of people who label each item", minimum: 1, maximum: 20, default: 1 }),
+  people: integer({
+    help: "the number of people who label each item",
+    minimum: 1,
+    maximum: 20,
+    defaultText: "as many as before, 1 at first",
+  }),
   learn: flag({
     help: "classes: train a model on the labels as they come, propose its answers, and show first the items that teach it most",
     default: true,
@@ -66,8 +71,8 @@ async function labelsOf(given: readonly string[]): Promise<{ name: string }[]> {
   return labels.map((name) => ({ name }));
 }
 
-async function textFile(path: string | undefined): Promise<string> {
-  if (path === undefined) return "";
+async function textFile(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined;
   return readFile(path, "utf8").catch((cause: unknown) => {
     throw new ConfigError(`--instructions ${path}: expected a text file, got none`, { cause });
   });

@@ -50,7 +50,8 @@ export async function parseQuery(text: string, where = "query"): Promise<ParsedQ
   }
   if (found.statements.length !== 1)
     throw new DataError(`${where}: expected one SELECT and nothing else, got ${found.statements.length} statements`);
-  const names = [...namesIn(found.statements)];
+  const named = new Set(namedQueries(found.statements));
+  const names = [...namesIn(found.statements)].filter((name) => !named.has(name.toLowerCase()));
   const remote = names.find((name) => /^[a-z][a-z0-9+.-]+:\/\//i.test(name));
   if (remote !== undefined) throw new DataError(`${where}: expected files on this machine, got ${remote}; download it first`);
   const isPattern = (name: string): boolean => /[*?[]/.test(name);
@@ -87,6 +88,14 @@ function* namesIn(tree: unknown): Generator<string> {
   for (const child of Object.values(tree)) yield* namesIn(child);
 }
 
+/** The names that a query gives to parts of itself (`WITH name AS`): these are no files. */
+function* namedQueries(tree: unknown): Generator<string> {
+  if (typeof tree !== "object" || tree === null) return;
+  for (const { key } of withSchema.safeParse(tree).data?.cte_map.map ?? []) yield key.toLowerCase();
+  for (const child of Object.values(tree)) yield* namedQueries(child);
+}
+
+const withSchema = z.object({ cte_map: z.object({ map: z.array(z.object({ key: z.string() })) }) });
 const tableSchema = z.object({ type: z.literal("BASE_TABLE"), table_name: z.string() });
 const callSchema = z.object({
   type: z.literal("TABLE_FUNCTION"),

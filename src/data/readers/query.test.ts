@@ -29,6 +29,13 @@ test("a query reads the files that it names, whatever their names hold", async (
   assert.equal(await rowsIn(`SELECT * FROM ${quoted("plain.csv")} ;`), 2);
 });
 
+test("what a query names inside itself is no file", async () => {
+  const { access } = await parseQuery(
+    "WITH One AS (FROM 'a.csv'), two AS (WITH three AS (FROM one) FROM three) FROM 'b.csv', TWO",
+  );
+  assert.deepEqual(access.files, ["a.csv", "b.csv"]);
+});
+
 test("files with quotes and patterns in their names are read by name as well", async () => {
   for (const name of NAMES) assert.equal(await rowsIn(join(folder, name)), 2, name);
 });

@@ -35,7 +35,9 @@ function linesOf(report: CleaningReport): string[] {
     ...(findings.length === 0 ? [] : [table]),
     ...kinds.slice(0, SHOWN).map(findingLine),
     ...personal.map(({ column, rows, first }) => {
-      const found = Object.entries(rows).map(([kind, count]) => `${kind} in ${formatInteger(count)} rows`);
+      const found = Object.entries(rows).map(
+        ([kind, count]) => `${kind} in ${formatInteger(count)} ${count === 1 ? "row" : "rows"}`,
+      );
       return `personal data in column "${column}": ${found.join(", ")}; first: ${first.map(placeText).join(", ")}`;
     }),
   ];
