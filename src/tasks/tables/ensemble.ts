@@ -45,9 +45,20 @@ function binsOf(train: Dataset, { spec, featureNames }: TabularPreprocessor): No
   });
 }
 
+/** Scores of all networks together beyond which these cost more than all else; there are fewer of them then, and one at least. */
+const MOST_SCORES = 8_192;
+
+/** A shape with as many networks as so many outputs of each allow. */
+export const forOutputs = (shape: EnsembleShape, outputs: number): EnsembleShape => ({
+  ...shape,
+  members: Math.max(1, Math.min(shape.members, Math.floor(MOST_SCORES / outputs))),
+});
+
 /** Fits an ensemble to the size of the training part, or makes it as one that it starts from. */
 export function ensembleShape(train: Dataset, preprocessor: TabularPreprocessor, before?: EnsembleShape): EnsembleShape {
-  const shape = before ?? (train.length < SMALL ? SMALL_SHAPE : LARGE_SHAPE);
+  const { target } = preprocessor;
+  const shape =
+    before ?? forOutputs(train.length < SMALL ? SMALL_SHAPE : LARGE_SHAPE, target.kind === "classes" ? target.classes.length : 1);
   return shape.bins === undefined ? shape : { ...shape, bins: binsOf(train, preprocessor) };
 }
 

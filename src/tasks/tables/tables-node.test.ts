@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Dataset, TabularPreprocessor } from "../../data/index.js";
 import { rowByColumn } from "./tables-node.js";
+import { forOutputs } from "./ensemble.js";
 
 const read = new Dataset({
   age: [20, 30, 41.5, null],
@@ -39,4 +40,12 @@ test("a row is shown as it was read, and each column once with the sum of its pa
 test("what is missing is a question mark, not the mean that the model is given", () => {
   const { input } = rowByColumn(info, read, 3, new Float64Array(preprocessor.featureNames.length));
   assert.deepEqual(input.values, ["?", "?", "?", "false"]);
+});
+
+test("an ensemble has fewer networks where the scores of all would cost more than the rest", () => {
+  const shape = { members: 8, hidden: [64], dropout: 0 };
+  assert.deepEqual(
+    [1, 10, 1024, 2000, 10_000].map((outputs) => forOutputs(shape, outputs).members),
+    [8, 8, 8, 4, 1],
+  );
 });
