@@ -327,6 +327,40 @@ else
       assert.deepEqual(await own.values(), [{ classes: ["A"] }]);
     });
 
+    test("a polygon with the mouse, in Chinese", async () => {
+      await using own = await opened("polygons", {}, "zh");
+      const { page } = own;
+      await item(page, 1);
+      await page.locator(".a9s-annotationlayer").waitFor();
+      const image = await page.getByRole("img", { name: "0.png" }).boundingBox();
+      assert.ok(image !== null);
+      const scale = image.width / 400;
+      for (const [x, y] of [
+        [40, 40],
+        [140, 40],
+        [140, 120],
+        [40, 40],
+      ] as const) {
+        await page.mouse.move(image.x + x * scale, image.y + y * scale, { steps: 4 });
+        await page.mouse.down();
+        await page.waitForTimeout(50);
+        await page.mouse.up();
+        await page.waitForTimeout(350);
+      }
+      await page.getByRole("button", { name: /^A \(/ }).waitFor();
+      await page.getByRole("button", { name: /^提交/ }).click();
+      await item(page, 2);
+      await stored(page);
+      const [value] = await own.values();
+      assert.ok(value !== undefined && "polygons" in value);
+      const points = value.polygons[0]?.points.map(([x, y]) => [Math.round(x / 10) * 10, Math.round(y / 10) * 10]);
+      assert.deepEqual(points, [
+        [40, 40],
+        [140, 40],
+        [140, 120],
+      ]);
+    });
+
     test("each of forty items is shown once, however slow the server is, and nothing is asked for at the end", async () => {
       const data = join(folder, "forty.txt");
       await writeFile(data, Array.from({ length: 40 }, (_, i) => `Text ${i}`).join("\n"));

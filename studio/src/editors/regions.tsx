@@ -121,6 +121,8 @@ export function RegionsEditor({ item, scheme, value, onChange, active, onActive 
       if (element === null) return undefined;
       const own = createImageAnnotator(element, {
         drawingEnabled: true,
+        // A box is dragged; of a polygon each corner is clicked.
+        drawingMode: isBox ? "drag" : "click",
         style: (annotation) => {
           const index = scheme.labels.findIndex(({ name }) => name === annotation.bodies[0]?.value);
           const color = colorOf(Math.max(0, index)) as `#${string}`;
@@ -303,7 +305,7 @@ export function RegionsEditor({ item, scheme, value, onChange, active, onActive 
         ))}
       </div>
       <p className="status" role="status">
-        {regions.length === 0 ? words.boxHelp : null}
+        {regions.length > 0 ? null : isBox ? words.boxHelp : words.polygonHelp}
       </p>
       <ul className="regions">
         {regions.map(({ id, label, points }) => {
