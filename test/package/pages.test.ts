@@ -90,7 +90,7 @@ else {
     const { uncaught } = await statusOf(await browser, url, /points right/);
     assert.match(
       uncaught.join(),
-      /engine on wasm: expected ort-wasm-simd-threaded\.wasm beside the page's script, got none; copy it to where the script is served: cp node_modules/,
+      /engine on wasm: expected ort-wasm-simd-threaded\.wasm beside the page's script, got none; copy it to where the script is served: cp node_modules\/onnxruntime-web\/dist\/ort-wasm-simd-threaded\.wasm dist\/assets\/ort-wasm-simd-threaded-[\w-]+\.wasm /,
     );
   });
 }
