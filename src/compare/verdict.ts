@@ -78,7 +78,7 @@ const pointsZh = (metric: Comparison["metric"], difference: number): string =>
 /** How many times as much. */
 const times = (a: number, b: number): string => {
   const ratio = a / b;
-  return ratio >= 10 ? ratio.toFixed(0) : ratio.toFixed(1);
+  return ratio >= 10 ? ratio.toFixed(0) : ratio < 0.1 ? Number(ratio.toPrecision(1)).toString() : ratio.toFixed(1);
 };
 
 function sentenceOf(
@@ -87,7 +87,9 @@ function sentenceOf(
   { bootstrap, mcNemar, overSeeds, isNoise }: Difference,
   metric: Comparison["metric"],
 ): Bilingual {
-  const p = (overSeeds ?? mcNemar?.p ?? bootstrap.p).toPrecision(2);
+  const chance = overSeeds ?? mcNemar?.p ?? bootstrap.p;
+  // No resample of 2,000, counted for both sides, says less than this.
+  const p = chance === 0 ? "p < 0.001" : `p = ${chance.toPrecision(2)}`;
   const test =
     overSeeds !== undefined
       ? { en: "over test examples and seeds", zh: "同时考虑测试样本与随机种子" }
@@ -96,8 +98,8 @@ function sentenceOf(
         : { en: "McNemar", zh: "McNemar 检验" };
   if (isNoise)
     return {
-      en: `${best.name} and ${other.name} differ by ${points(metric, bootstrap.difference)}, which may be chance (${test.en}, p = ${p}).`,
-      zh: `${best.name} 与 ${other.name} 相差 ${pointsZh(metric, bootstrap.difference)}，可能只是偶然（${test.zh}，p = ${p}）。`,
+      en: `${best.name} and ${other.name} differ by ${points(metric, bootstrap.difference)}, which may be chance (${test.en}, ${p}).`,
+      zh: `${best.name} 与 ${other.name} 相差 ${pointsZh(metric, bootstrap.difference)}，可能只是偶然（${test.zh}，${p}）。`,
     };
   const [train, latency, size] = [
     times(best.trainSeconds, other.trainSeconds),
@@ -105,8 +107,8 @@ function sentenceOf(
     times(best.sizeBytes, other.sizeBytes),
   ];
   return {
-    en: `${best.name} is better than ${other.name} by ${points(metric, bootstrap.difference)} (${test.en}, p = ${p}); it takes ${train} × its training time, ${latency} × its latency and ${size} × its size.`,
-    zh: `${best.name} 比 ${other.name} 好 ${pointsZh(metric, bootstrap.difference)}（${test.zh}，p = ${p}）；训练时间是其 ${train} 倍，延迟是其 ${latency} 倍，文件大小是其 ${size} 倍。`,
+    en: `${best.name} is better than ${other.name} by ${points(metric, bootstrap.difference)} (${test.en}, ${p}); it takes ${train} × its training time, ${latency} × its latency and ${size} × its size.`,
+    zh: `${best.name} 比 ${other.name} 好 ${pointsZh(metric, bootstrap.difference)}（${test.zh}，${p}）；训练时间是其 ${train} 倍，延迟是其 ${latency} 倍，文件大小是其 ${size} 倍。`,
   };
 }
 
