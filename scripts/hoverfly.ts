@@ -51,9 +51,15 @@ async function region(name: keyof typeof OUTLINES): Promise<boolean[]> {
   return Array.from({ length: plane }, (_, i) => (pixels[i] as number) > 127);
 }
 
-/** The share of positive attributions within a region. */
-function shareIn({ values }: Explanation, isWithin: readonly boolean[]): number {
+/**
+ * The share of positive attributions within a region. Of a method of superpixels the value of each is that of all its pixels together: a pixel has its
+ * part of it, or large superpixels would count by their size.
+ */
+function shareIn({ values: given, example: { parts } }: Explanation, isWithin: readonly boolean[]): number {
   let [within, all] = [0, 0];
+  const sizes = new Map<number, number>();
+  for (const part of parts?.partOf ?? []) sizes.set(part, (sizes.get(part) ?? 0) + 1);
+  const values = parts?.partOf === undefined ? given : given.map((v, i) => v / (sizes.get(parts.partOf?.[i] as number) ?? 1));
   for (const [i, v] of values.entries()) {
     all += Math.max(v, 0);
     if (isWithin[i % isWithin.length] === true) within += Math.max(v, 0);

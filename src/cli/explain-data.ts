@@ -3,6 +3,7 @@
  */
 import type { TableReading } from "../data/node.js";
 import type { MethodName } from "../explain/index.js";
+import type { RunConfig } from "../run/run-folder.js";
 import type { Progress, ProgressOptions } from "../run/progress.js";
 import type { DeviceChoice } from "../runtime/index.js";
 import type { GlobalExplanation, GlobalTarget } from "../tasks/explaining/global-node.js";
@@ -16,6 +17,8 @@ import { writeDrawings } from "./drawing.js";
 /** The request of the command line. */
 export interface DataOptions extends TableReading {
   readonly data: string;
+  /** The configuration of a run; without options of others' models. */
+  readonly trainedWith: Pick<RunConfig, "options">;
   readonly labelColumn: string | undefined;
   readonly textColumn: string | undefined;
   readonly examples: number | undefined;
@@ -47,14 +50,10 @@ export async function explainData(model: TrainedModel, path: string, options: Da
   const { backgroundOf } = await import("../tasks/explaining/background-node.js");
   const { slicesOf } = await import("../tasks/explaining/slices-node.js");
   const { loadExamples } = await import("../tasks/use/examples-node.js");
-  const { openRun, splitRunPath } = await import("../run/node.js");
   const { tableReading } = await import("../data/node.js");
   const { print, note, progress } = reporter;
-  if (path.endsWith(".onnx"))
-    throw new ConfigError(`explain --data: expected a run, which stores how its data are read, got ${path}`);
-  const config = await (await openRun(splitRunPath(path).run)).config();
-  const { labelColumn, textColumn, data, signal } = options;
-  const { examples, rows, notes } = await loadExamples(model, config, {
+  const { labelColumn, textColumn, data, signal, trainedWith } = options;
+  const { examples, rows, notes } = await loadExamples(model, trainedWith, {
     data,
     signal,
     ...tableReading(options),

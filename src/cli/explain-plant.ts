@@ -5,7 +5,6 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { MethodName } from "../explain/index.js";
 import type { PlantedScores } from "../tasks/explaining/planted-scores.js";
-import { ConfigError } from "../util/errors.js";
 import { formatTable } from "../util/text.js";
 import type { Reporter } from "./explain-data.js";
 
@@ -43,8 +42,6 @@ export async function explainPlanted(path: string, options: PlantOptions, { prin
   const { plantedChart, plantedPage } = await import("../tasks/explaining/planted-page.js");
   const { svgToPng } = await import("../tasks/explaining/picture-node.js");
   const { splitRunPath } = await import("../run/node.js");
-  if (path.endsWith(".onnx"))
-    throw new ConfigError(`--plant: expected a run, since its training is repeated on planted data, got ${path}`);
   const methods = options.methods.length === 0 ? plantedMethods() : options.methods;
   const bar = progress({ label: "score", total: options.seeds * methods.length, unit: "methods" });
   const found = await scoreOnTwins(path, { ...options, methods, note, onProgress: (done) => bar.update(done) });

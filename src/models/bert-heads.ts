@@ -79,6 +79,10 @@ abstract class BertWithPredictions extends Module {
     this.cls = new PreTrainingHeads(options, nextSentence);
   }
 
+  embed(tokens: Tensor): Tensor {
+    return this.bert.embeddings.wordEmbeddings.forward(tokens);
+  }
+
   protected tokenLogits(states: Tensor): Tensor {
     return this.cls.forward(states, this.bert.embeddings.wordEmbeddings.weight);
   }

@@ -10,8 +10,15 @@ import { formatShape } from "../graph/index.js";
 import { Gpt2, Gpt2Model } from "./gpt2.js";
 import { BertModel } from "./bert.js";
 import { BertForMaskedLm, BertForPreTraining, BertForSequenceClassification, BertForTokenClassification } from "./bert-heads.js";
+import {
+  DistilBertForMaskedLm,
+  DistilBertForSequenceClassification,
+  DistilBertForTokenClassification,
+  DistilBertModel,
+} from "./distilbert.js";
 import { Llama, LlamaModel } from "./llama.js";
 import { readBertConfig, writeBertConfig } from "./bert-config.js";
+import { readDistilBertConfig, writeDistilBertConfig } from "./distilbert-config.js";
 import { readGpt2Config, writeGpt2Config } from "./gpt2-config.js";
 import { readLlamaConfig, writeLlamaConfig } from "./llama-config.js";
 import { labelCount } from "./pretrained-config.js";
@@ -75,6 +82,7 @@ function family<O>(
 }
 
 const bert = family("bert", "bert", readBertConfig, writeBertConfig);
+const distilbert = family("distilbert", "distilbert", readDistilBertConfig, writeDistilBertConfig);
 const gpt2 = family("gpt2", "transformer", readGpt2Config, writeGpt2Config);
 /** Llama's architecture under its three names, of which Qwen2 alone has biases for queries, keys and values. */
 const llama = family("llama", "model", readLlamaConfig, (o) => (o.attentionBias === "inputs" ? undefined : writeLlamaConfig(o)));
@@ -90,6 +98,10 @@ export const ARCHITECTURES = {
   BertForPreTraining: bert.headed(BertForPreTraining),
   BertForSequenceClassification: bert.classifier(BertForSequenceClassification),
   BertForTokenClassification: bert.classifier(BertForTokenClassification),
+  DistilBertModel: distilbert.trunk(DistilBertModel),
+  DistilBertForMaskedLM: distilbert.headed(DistilBertForMaskedLm),
+  DistilBertForSequenceClassification: distilbert.classifier(DistilBertForSequenceClassification),
+  DistilBertForTokenClassification: distilbert.classifier(DistilBertForTokenClassification),
   GPT2Model: gpt2.trunk(Gpt2Model),
   GPT2LMHeadModel: gpt2.headed(Gpt2),
   LlamaModel: llama.trunk(LlamaModel),
@@ -148,7 +160,7 @@ export function configOf(model: Module): { readonly architecture: ArchitectureNa
 /** Tensors that checkpoints hold and that are not parameters: fixed tables, and second copies of tied weights. */
 const NO_PARAMETERS =
   /(^|\.)(attn\.(masked_)?bias|position_ids|rotary_emb\.inv_freq|embed_positions\.weight|cls\.predictions\.decoder\.(weight|bias))$/;
-const TIED_COPIES = /(^|\.)(lm_head|(en|de)coder\.embed_tokens)\.weight$/;
+const TIED_COPIES = /(^|\.)(lm_head|vocab_projector|(en|de)coder\.embed_tokens)\.weight$/;
 
 /** A layer of the trunk that masked-language checkpoints lack, since only heads of whole texts read it. */
 const POOLER = /(^|\.)pooler\./;

@@ -49,7 +49,7 @@ export function lora({ rank = 8, alpha = rank, dropout = 0, targets, modulesToSa
 }
 
 /** Layers of queries and values by the last part of their paths, in every architecture: what PEFT adapts where nothing is said. */
-const USUAL_TARGETS = ["query", "value", "q_proj", "v_proj", "c_attn"];
+const USUAL_TARGETS = ["query", "value", "q_proj", "v_proj", "q_lin", "v_lin", "c_attn"];
 
 /** A path and its ends: what a pattern may match. */
 const endsOf = (path: string): string[] => path.split(".").map((_, i, segments) => segments.slice(i).join("."));

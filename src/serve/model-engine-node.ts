@@ -146,7 +146,7 @@ export class ModelEngine implements OwnedEngine {
     });
   }
 
-  /** Opens a run, a checkpoint or an ONNX file. Errors: those of `openModel`. */
+  /** Opens a run, a checkpoint, a folder in Hugging Face's form or an ONNX file. Errors: those of `openModel`. */
   static async open(path: string, options: OpenEngineOptions = {}): Promise<ModelEngine> {
     const use = useOf(options);
     const opened = await openModel(path, use).catch((error: unknown) => {
@@ -155,11 +155,6 @@ export class ModelEngine implements OwnedEngine {
       return { model: undefined, remarks: [`tensors alone: ${error.message}`] };
     });
     return ModelEngine.#of(path, opened.model, opened.remarks, options);
-  }
-
-  /** The engine of a model that is open: a classifier of a checkpoint's folder. It is owned from now on. */
-  static ofTrained(path: string, trained: TrainedModel, options: OpenEngineOptions = {}): Promise<ModelEngine> {
-    return ModelEngine.#of(path, trained, [], options);
   }
 
   static async #of(

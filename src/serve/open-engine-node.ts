@@ -4,7 +4,7 @@
 import { isDecoder } from "../generate/index.js";
 import { Transformer } from "../models/index.js";
 import { openRun, splitRunPath } from "../run/run-folder-node.js";
-import { openClassifier } from "../tasks/compressing/classifier-node.js";
+import { taskOfCheckpoint } from "../tasks/use/checkpoint-node.js";
 import { isGguf } from "../tasks/use/gguf-node.js";
 import { openTextSource } from "../tasks/use/text-generator-node.js";
 import { pretrainedConfig } from "../train/pretrained-node.js";
@@ -19,10 +19,11 @@ import { ModelEngine } from "./model-engine-node.js";
 /** Tasks whose models write texts. */
 const WRITING: ReadonlySet<string> = new Set(["language-modeling", "sequence-to-sequence"]);
 
-/** Whether a path is that of a model that may write texts. */
-async function mayWrite(path: string): Promise<boolean> {
+/** Whether a path is that of a model that may write texts; `checkpoint` is the configuration of a folder in Hugging Face's form. */
+async function mayWrite(path: string, checkpoint: Json | undefined): Promise<boolean> {
   if (path.endsWith(".onnx")) return false;
-  if (isGguf(path) || (await pretrainedConfig(path)) !== undefined) return true;
+  if (isGguf(path)) return true;
+  if (checkpoint !== undefined) return WRITING.has(taskOfCheckpoint(checkpoint)?.name ?? "");
   const config = await (await openRun(splitRunPath(path).run)).config();
   return WRITING.has(config.task);
 }
@@ -43,16 +44,11 @@ export async function openEngine(path: string, options: OpenEngineOptions = {}):
 }
 
 async function openAny(path: string, options: OpenEngineOptions): Promise<OwnedEngine> {
-  const classes = architecturesOf(await pretrainedConfig(path));
-  if (classes.includes("BertModel")) return EncoderEngine.open(path, options);
-  if (classes.some((name) => name.startsWith("Bert"))) {
-    const classifier = await openClassifier(path, options);
-    if (classifier !== undefined) return ModelEngine.ofTrained(path, classifier, options);
-  }
-  if (!(await mayWrite(path))) return ModelEngine.open(path, options);
+  const checkpoint = await pretrainedConfig(path);
+  if (architecturesOf(checkpoint).includes("BertModel")) return EncoderEngine.open(path, options);
+  if (!(await mayWrite(path, checkpoint))) return ModelEngine.open(path, options);
   const source = await openTextSource(path, options);
-  const writes = isDecoder(source.model) || source.model instanceof Transformer;
   // A model that fills in masked tokens is of the same task, and answers like any other.
-  const isRun = !isGguf(path) && (await pretrainedConfig(path)) === undefined;
-  return writes || !isRun ? languageEngine(path, source, options) : ModelEngine.open(path, options);
+  const writes = isDecoder(source.model) || source.model instanceof Transformer;
+  return writes ? languageEngine(path, source, options) : ModelEngine.open(path, options);
 }

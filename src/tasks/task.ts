@@ -12,6 +12,8 @@ import type { Monitor, Objective } from "../train/index.js";
 import type { Features, MethodName } from "../explain/index.js";
 import type { FileColumns, GraphInfo, GraphUse } from "./graph-use.js";
 import type { Module } from "../nn/index.js";
+import type { Tokenizer } from "../text/index.js";
+import type { Json } from "../util/described.js";
 import type { Progress, ProgressOptions } from "../run/progress.js";
 import type { Bilingual } from "../charts/charts.js";
 import type { OptionTable } from "../util/option.js";
@@ -201,6 +203,20 @@ export interface TaskContext<I extends TaskInfo> {
   readonly length?: Dim;
 }
 
+/** A checkpoint in Hugging Face's form that is used as it is. */
+export interface OpenedCheckpoint {
+  readonly tokenizer: Tokenizer;
+  /** The most tokens that the model is given at once. */
+  readonly maxLength: number;
+  /** Names of the head's scores. */
+  readonly labels: readonly string[];
+  readonly model: Module;
+  /** Its `config.json`. */
+  readonly config: Json;
+  /** The beginning of messages. */
+  readonly where: string;
+}
+
 /** A value, or the promise of one. */
 export type Awaitable<T> = T | Promise<T>;
 
@@ -301,6 +317,8 @@ export interface Task<I extends TaskInfo = TaskInfo> {
     readonly architectures: readonly ArchitectureName[];
     /** The labels of the head, which is new where the checkpoint has others; left out where it has none. */
     readonly labels?: (info: I) => readonly string[];
+    /** The info of a model that is used as its checkpoint is, without a training. ConfigError for one that the task has no answers of. */
+    readonly opened: (given: OpenedCheckpoint) => I;
   };
   /** Support of imported graphs; left out where the task takes none. */
   readonly graphs?: GraphUse<I>;

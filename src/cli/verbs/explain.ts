@@ -81,7 +81,7 @@ const questionOf = (run: string, given: QuestionOptions): ScoreQuestion => {
 export const verb = defineVerb({
   engine: true,
   positionals: [
-    { name: "MODEL", help: "a run folder, one of its checkpoints, or an ONNX file" },
+    { name: "MODEL", help: "a run folder, one of its checkpoints, a folder in Hugging Face's form, or an ONNX file" },
     {
       name: "INPUT",
       help: "images, texts, tables, or column=value pairs, as `descent predict` takes them; none with --data",
@@ -165,6 +165,7 @@ export const verb = defineVerb({
     "descent explain runs/fashion shoe.png",
     "descent explain runs/reviews 'Clean rooms, slow service.' --method integrated-gradients,partition-shap",
     "descent explain their-model.onnx their-photo.jpg --method all --draw why.html",
+    "descent explain path/to/bert-classifier 'A warm and funny film.'",
     "descent explain runs/churn --data customers.csv",
     "descent explain runs/fashion shoe.png --influence 8",
     "descent explain runs/fashion --plant --seeds 3",
@@ -193,6 +194,9 @@ export const verb = defineVerb({
     const isWhole = options.plant || options.influence !== undefined || inputs.length === 0;
     if (isWhole && options.target.length > 1)
       throw new ConfigError(`--target: expected one without an INPUT or with --influence, got ${options.target.length}`);
+    const needsRun = options.plant ? "--plant" : options.influence !== undefined ? "--influence" : undefined;
+    if (opened.config === undefined && needsRun !== undefined)
+      throw new ConfigError(`${needsRun}: expected a run, which keeps what it was trained on, got ${path}`);
     const reporter = { print, note, progress };
     if (options.plant) {
       const { explainPlanted } = await import("../explain-plant.js");
@@ -200,7 +204,8 @@ export const verb = defineVerb({
     }
     if (inputs.length === 0 && options.data !== undefined) {
       const { explainData } = await import("../explain-data.js");
-      return await explainData(model, path, { ...asked, data: options.data }, reporter);
+      const trainedWith = opened.config ?? { options: {} };
+      return await explainData(model, path, { ...asked, data: options.data, trainedWith }, reporter);
     }
     const read = await readInputs(model, inputs, tableOptionsOf(options));
     for (const remark of read.notes ?? []) note(remark);

@@ -68,7 +68,7 @@ async function writePictures(
 
 export const verb = defineVerb({
   positionals: [
-    { name: "MODEL", help: "a run folder, one of its checkpoints, or an ONNX file" },
+    { name: "MODEL", help: "a run folder, one of its checkpoints, a folder in Hugging Face's form, or an ONNX file" },
     {
       name: "INPUT",
       help: "images or folders of them, an IDX file, a table (.csv, .tsv, .jsonl, .json, .parquet), one row as name=value …, a text, a .txt file with one text per line, or -",

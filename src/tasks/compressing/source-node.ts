@@ -13,7 +13,6 @@ import type { TrainedModel, UseOptions } from "../trained-model.js";
 import type { ExamplesOptions } from "../use/examples-node.js";
 import { loadExamples } from "../use/examples-node.js";
 import { isGguf } from "../use/gguf-node.js";
-import { openClassifier } from "./classifier-node.js";
 import type { OnnxUseOptions } from "../use/open-node.js";
 import { openModel } from "../use/open-node.js";
 import { descentVersion } from "../../util/version-node.js";
@@ -33,14 +32,12 @@ export interface CompressionSource {
 }
 
 /**
- * Opens a run, with or without checkpoints, a GGUF file, an ONNX file of others that is a task's, or a classifier's folder in Hugging Face's form.
+ * Opens a run, with or without checkpoints, a GGUF file, an ONNX file of others that is a task's, or a folder in Hugging Face's form.
  *
- * Errors: those of `openModel` and `openClassifier`; UnsupportedOpError for an ONNX file with ops that Descent does not have.
+ * Errors: those of `openModel`; UnsupportedOpError for an ONNX file with ops that Descent does not have.
  */
 export async function openSource(path: string, options: UseOptions & OnnxUseOptions = {}): Promise<CompressionSource> {
-  const classifier = await openClassifier(path, options);
-  const { model, config, remarks } =
-    classifier === undefined ? await openModel(path, options) : { model: classifier, config: undefined, remarks: [] };
+  const { model, config, remarks } = await openModel(path, options);
   const isFile = config === undefined || isGguf(path);
   const file = model instanceof TracedModel ? model.toFile() : decodeModel(model.toOnnx(), path);
   return {

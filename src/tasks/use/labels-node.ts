@@ -19,6 +19,15 @@ export interface Labels {
   readonly remark: string;
 }
 
+/** The names of a list that the user names. ConfigError where there is none, and for another number of names. */
+export async function givenNames(given: string, count: number): Promise<readonly string[]> {
+  if (!existsSync(given)) throw new ConfigError(`--labels ${given}: expected a file with a name a line, found none`);
+  const names = listed(await readFile(given, "utf8"));
+  if (names.length !== count)
+    throw new ConfigError(`--labels ${given}: expected ${count} names, one for each score, got ${names.length}`);
+  return names;
+}
+
 /**
  * Finds names for the scores of a file.
  *
@@ -26,13 +35,7 @@ export interface Labels {
  */
 export async function labelsFor(model: OnnxModel, path: string, count: number, given?: string): Promise<Labels> {
   const where = basename(path);
-  if (given !== undefined) {
-    if (!existsSync(given)) throw new ConfigError(`--labels ${given}: expected a file with a name a line, found none`);
-    const names = listed(await readFile(given, "utf8"));
-    if (names.length !== count)
-      throw new ConfigError(`--labels ${given}: expected ${count} names, one for each score, got ${names.length}`);
-    return { names, remark: `${where}: labels from ${given}` };
-  }
+  if (given !== undefined) return { names: await givenNames(given, count), remark: `${where}: labels from ${given}` };
   for (const [key, text] of model.metadata) {
     const names = KEYS.includes(key) || key.startsWith("labels.") ? namesIn(text) : undefined;
     if (names?.length === count) return { names, remark: `${where}: labels from its metadata (${key})` };

@@ -1,5 +1,5 @@
 /**
- * @module A model by its path: a run folder, one of its checkpoints, or an imported ONNX file.
+ * @module A model by its path: a run folder, one of its checkpoints, a folder in Hugging Face's form, or an imported ONNX file.
  */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -12,13 +12,16 @@ import { encodeModel, fixInputs, inlined, OnnxModel, otherInputsRemedy, withScor
 import { input, isStatic } from "../../graph/index.js";
 import type { RunConfig } from "../../run/run-folder.js";
 import type { Json } from "../../util/described.js";
+import { pretrainedConfig } from "../../train/pretrained-node.js";
 import { ConfigError, UnsupportedOpError } from "../../util/errors.js";
+import { defined } from "../../util/record.js";
 import { parseImageSize } from "../../vision/index.js";
 import type { GraphFile, GraphOptions, GraphPlan } from "../graph-use.js";
 import { TASKS } from "../table.js";
 import type { AnyTask, TaskInfo } from "../task.js";
 import { lengthFor, tokenizerInfo, tokenizerOf } from "../texts/texts.js";
 import type { TrainedModel, UseOptions } from "../trained-model.js";
+import { openCheckpoint } from "./checkpoint-node.js";
 import { labelsFor } from "./labels-node.js";
 import { countScores, OpaqueGraph } from "./opaque-graph-node.js";
 import { modelOrReason } from "./model.js";
@@ -57,22 +60,13 @@ export async function openModel(path: string, options: UseOptions & OnnxUseOptio
   if (path.endsWith(".onnx")) return openOnnx(path, options);
   const { preprocess, imageSize, labels, tokenizer, input: values, ...use } = options;
   const given = { preprocess, "image-size": imageSize, labels, tokenizer, input: values?.[0] };
-  const stray = Object.entries(given).find(([, v]) => v !== undefined);
-  if (stray !== undefined) throw new ConfigError(`--${stray[0]}: expected an ONNX file, got the run ${path}, which stores it`);
-  await refuseForeign(path);
+  const checkpoint = await pretrainedConfig(path);
+  const own = checkpoint === undefined ? [] : ["labels", "tokenizer"];
+  const stray = Object.entries(given).find(([name, v]) => v !== undefined && !own.includes(name));
+  const kind = checkpoint === undefined ? "run" : "checkpoint";
+  if (stray !== undefined) throw new ConfigError(`--${stray[0]}: expected an ONNX file, got the ${kind} ${path}, which stores it`);
+  if (checkpoint !== undefined) return openCheckpoint(path, checkpoint, { ...use, ...defined({ labels, tokenizer }) });
   return { ...(await openTrained(path, use)), remarks: [] };
-}
-
-/** Errors: ConfigError for a folder of Hugging Face's, whose config.json is no run's. */
-async function refuseForeign(path: string): Promise<void> {
-  const file = join(path, "config.json");
-  if (!existsSync(file)) return;
-  const text = await readFile(file, "utf8");
-  const [, type] = /"model_type"\s*:\s*"([^"]*)"/.exec(text) ?? [];
-  if (type === undefined || /"descent"\s*:/.test(text)) return;
-  throw new ConfigError(
-    `${path}: expected a run or an ONNX file, got a Hugging Face folder (${type}); export it (optimum-cli export onnx --model ${path} OUT) and give OUT/model.onnx, or fine-tune it: descent train --init ${path}`,
-  );
 }
 
 async function jsonBeside(path: string, name: string): Promise<Json | undefined> {

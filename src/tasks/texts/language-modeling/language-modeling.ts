@@ -8,7 +8,7 @@ import { logSoftmax } from "../../../generate/index.js";
 import type { Dim, Tensor, TensorData } from "../../../graph/index.js";
 import { fromNumbers, staticDim, symbol } from "../../../graph/index.js";
 import { crossEntropy } from "../../../losses/index.js";
-import { BertForMaskedLm, Gpt2, Llama } from "../../../models/index.js";
+import { BertForMaskedLm, DistilBertForMaskedLm, Gpt2, Llama } from "../../../models/index.js";
 import type { Module } from "../../../nn/index.js";
 import type { Encoding, Tokenizer } from "../../../text/index.js";
 import { ConfigError, DataError } from "../../../util/errors.js";
@@ -32,6 +32,10 @@ export const windowOptions = ({ info, use }: Pick<TaskContext<LanguageInfo>, "in
 const windowWidth = ({ maxLength, masked }: Pick<LanguageInfo, "maxLength" | "masked">): number =>
   maxLength - (masked?.around.length ?? 0);
 
+/** Whether a model's tokens are hidden, in place of the next one. */
+const isMaskedModel = (model: Module): model is BertForMaskedLm | DistilBertForMaskedLm =>
+  model instanceof BertForMaskedLm || model instanceof DistilBertForMaskedLm;
+
 /**
  * Tokens [N, T] and what is not padding → logits [N, T, V]; of a masked model [M, V] where the batch gives the positions. Vectors in place of the
  * tokens' embeddings may be given.
@@ -42,7 +46,7 @@ export function languageLogits(model: Module, batch: Tensors, inputsEmbeds?: Ten
   // What is behind a token does not matter to a decoder; texts are filled up behind.
   const given = inputsEmbeds && { inputsEmbeds };
   if (model instanceof Gpt2 || model instanceof Llama) return model.forward(ids, given);
-  if (model instanceof BertForMaskedLm) return model.forward(ids, { mask, positions, ...given });
+  if (isMaskedModel(model)) return model.forward(ids, { mask, positions, ...given });
   throw new ConfigError(`language-modeling: expected a language model, got ${model.constructor.name}`);
 }
 
@@ -50,7 +54,7 @@ export function languageLogits(model: Module, batch: Tensors, inputsEmbeds?: Ten
 function tokenVectors(model: Module, tokens: Tensor): Tensor {
   if (model instanceof Gpt2) return model.transformer.wte.forward(tokens);
   if (model instanceof Llama) return model.model.embedTokens.forward(tokens);
-  if (model instanceof BertForMaskedLm) return model.bert.embeddings.wordEmbeddings.forward(tokens);
+  if (isMaskedModel(model)) return model.embed(tokens);
   throw new ConfigError(`language-modeling: expected a language model, got ${model.constructor.name}`);
 }
 
@@ -187,7 +191,19 @@ export const languageModeling: Task<LanguageInfo> = {
   checksOneBatch: true,
   mostAtOnce: 16,
   pretrained: {
-    architectures: ["GPT2LMHeadModel", "LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "BertForMaskedLM"],
+    architectures: [
+      "GPT2LMHeadModel",
+      "LlamaForCausalLM",
+      "MistralForCausalLM",
+      "Qwen2ForCausalLM",
+      "BertForMaskedLM",
+      "DistilBertForMaskedLM",
+    ],
+    opened: ({ tokenizer, maxLength, model }) => ({
+      ...tokenizerInfo(tokenizer, maxLength),
+      masked: isMaskedModel(model) ? maskOptions(tokenizer) : null,
+      charactersPerToken: 1,
+    }),
   },
   prepare,
   inputs,

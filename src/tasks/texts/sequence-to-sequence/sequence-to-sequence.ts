@@ -4,7 +4,7 @@
 import type { Batch, Dataset } from "../../../data/index.js";
 import { raggedCollate, raggedColumn } from "../../../data/index.js";
 import type { LoadedData } from "../../../data/node.js";
-import { argMax, logSoftmax } from "../../../generate/index.js";
+import { argMax, logSoftmax, targetRules } from "../../../generate/index.js";
 import type { Dim, Tensor, TensorData } from "../../../graph/index.js";
 import { crossEntropy } from "../../../losses/index.js";
 import { Transformer } from "../../../models/index.js";
@@ -257,7 +257,19 @@ export const sequenceToSequence: Task<SequenceInfo> = {
   monitor: { metric: "loss", mode: "min" },
   checksOneBatch: true,
   mostAtOnce: 64,
-  pretrained: { architectures: ["MarianMTModel", "PegasusForConditionalGeneration"] },
+  pretrained: {
+    architectures: ["MarianMTModel", "PegasusForConditionalGeneration"],
+    opened: ({ tokenizer, maxLength, model }) => {
+      const { config } = translatorOf(model);
+      return {
+        ...tokenizerInfo(tokenizer, maxLength),
+        endId: config.endToken ?? endOf(tokenizer),
+        startId: targetRules(translatorOf(model)).startToken,
+        source: "source",
+        target: "target",
+      };
+    },
+  },
   reads: { pairs: true },
   prepare,
   inputs,

@@ -18,6 +18,7 @@ import type { LoadedData } from "../../../data/node.js";
 import type { Tensor, TensorData } from "../../../graph/index.js";
 import { fromNumbers } from "../../../graph/index.js";
 import type { TextModel } from "../../../models/index.js";
+import { isRecord } from "../../../util/described.js";
 import { ConfigError, DataError } from "../../../util/errors.js";
 import {
   classAnswers,
@@ -28,7 +29,7 @@ import {
 } from "../../shared/classification.js";
 import { rowsOf as logitRows, softmaxRow } from "../../shared/softmax.js";
 import { labelSetAnswers, labelSetLoss, LabelSetMeasurement, labelSetTypes, sigmoid } from "./multi-label.js";
-import type { Prepared, RowOutputs, Task } from "../../task.js";
+import type { OpenedCheckpoint, Prepared, RowOutputs, Task } from "../../task.js";
 import { weightTypes } from "../../shared/weighting.js";
 import type { TextClassInfo } from "./info.js";
 import { textGraph } from "./graph.js";
@@ -182,6 +183,20 @@ function mergedWindows(windows: readonly RowOutputs[], { multiLabel }: TextClass
 /** Probabilities keep this far from 0 and 1, whose logits would be infinite. */
 const SURE = 1e-12;
 
+/** The info of a checkpoint that classifies texts. ConfigError for one that gives a quantity. */
+function opened({ tokenizer, maxLength, labels, config, where }: OpenedCheckpoint): TextClassInfo {
+  const problem = isRecord(config) ? config["problem_type"] : undefined;
+  if (problem === "regression" || (labels.length === 1 && problem !== "multi_label_classification"))
+    throw new ConfigError(`${where}: expected a classifier with at least two labels, got a model of one quantity (num_labels 1)`);
+  return {
+    ...tokenizerInfo(tokenizer, maxLength),
+    classes: labels,
+    multiLabel: problem === "multi_label_classification",
+    textColumn: "text",
+    labelColumn: "label",
+  };
+}
+
 const targetOf = ({ multiLabel }: TextClassInfo): "label" | "labels" => (multiLabel ? "labels" : "label");
 
 export const textClassification: Task<TextClassInfo> = {
@@ -194,7 +209,11 @@ export const textClassification: Task<TextClassInfo> = {
   models: [...TEXT_MODELS, ...FITTED_TEXTS],
   defaultModel: "ngram-cnn",
   monitor: { metric: "accuracy", mode: "max" },
-  pretrained: { architectures: ["BertForSequenceClassification"], labels: ({ classes }) => classes },
+  pretrained: {
+    architectures: ["BertForSequenceClassification", "DistilBertForSequenceClassification"],
+    labels: ({ classes }) => classes,
+    opened,
+  },
   graphs: textGraph,
   prepare,
   inputs: textInputs,

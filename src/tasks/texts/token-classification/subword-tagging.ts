@@ -8,7 +8,7 @@ import type { Dim, Tensor, TensorData } from "../../../graph/index.js";
 import { constant, fromNumbers, toNumbers } from "../../../graph/index.js";
 import { crossEntropy, viterbi, viterbiPath } from "../../../losses/index.js";
 import type { TextModel } from "../../../models/index.js";
-import { BertForTokenClassification } from "../../../models/index.js";
+import { BertForTokenClassification, DistilBertForTokenClassification } from "../../../models/index.js";
 import type { Module } from "../../../nn/index.js";
 import { zeros } from "../../../ops/index.js";
 import { ConfigError } from "../../../util/errors.js";
@@ -36,9 +36,11 @@ export function subwordCollate(context: TaskContext<SubwordInfo>, rows: Dataset)
   });
 }
 
-/** A classifier of tokens: BERT, or somebody else's graph. */
+const SCORERS = [BertForTokenClassification, DistilBertForTokenClassification, TextGraph] as const;
+
+/** A classifier of tokens: BERT, DistilBERT, or somebody else's graph. */
 const scorerOf = (model: Module): TextModel => {
-  if (model instanceof BertForTokenClassification || model instanceof TextGraph) return model;
+  if (SCORERS.some((kind) => model instanceof kind)) return model as TextModel;
   throw new ConfigError(`token-classification: expected BERT with a classifier of tokens, got ${model.constructor.name}`);
 };
 

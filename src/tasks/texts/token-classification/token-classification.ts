@@ -6,7 +6,7 @@ import type { Tensor } from "../../../graph/index.js";
 import { entityRows, prepareEntities } from "./entity-rows.js";
 import { expectSpans, textsOf } from "./entities.js";
 import type { GraphUse } from "../../graph-use.js";
-import { tokenGraph } from "./graph.js";
+import { infoOfTags, tokenGraph } from "./graph.js";
 import type { SubwordInfo } from "./subword-rows.js";
 import { readsSubwords } from "./subword-rows.js";
 import {
@@ -29,6 +29,7 @@ import {
   taggingTask,
 } from "../tagging.js";
 import { taggingModels } from "../tagging-models.js";
+import { tokenizerInfo } from "../texts.js";
 import { namedByTags } from "../tagging-names.js";
 import type { Answer, BuiltChoice, Task, TaskContext } from "../../task.js";
 import { scoresAt } from "../../shared/scores-at.js";
@@ -66,7 +67,11 @@ export const tokenClassification: Task<TagInfo> = {
   options: tokenClassificationOptions,
   models: [...(FEATURE_MODELS as readonly BuiltChoice<TagInfo>[]), bertTagger],
   graphs: tokenGraph as GraphUse<TagInfo>,
-  pretrained: { architectures: ["BertForTokenClassification"], labels: ({ tags }) => tags },
+  pretrained: {
+    architectures: ["BertForTokenClassification", "DistilBertForTokenClassification"],
+    labels: ({ tags }) => tags,
+    opened: ({ tokenizer, maxLength, labels }) => ({ ...tokenizerInfo(tokenizer, maxLength), ...infoOfTags(labels, maxLength) }),
+  },
   settle: settleTagging,
   namedParameters: namedByTags,
   prepare: prepareEntities,
