@@ -108,7 +108,7 @@ def save(name, model, tokenizer, text, target, place=None, answer=None, **config
     vectors = model.get_input_embeddings()(ids).detach()
     parts = words_of(text, encoded["offset_mapping"])
     by_token = lambda attribution: attribution.detach().sum(-1)[0].tolist()
-    ig = IntegratedGradients(scores).attribute(vectors, target=target, n_steps=STEPS, method="riemann_trapezoid", internal_batch_size=512)
+    ig = IntegratedGradients(scores).attribute(vectors, target=target, n_steps=STEPS, method="riemann_middle", internal_batch_size=512)
     with torch.no_grad():
         value = lambda kept: scores(vectors * kept[None, :, None])[0, target].item()
         expected = {

@@ -51,3 +51,20 @@ export function sortedNodes(nodes: readonly NodeProto[], where: string): readonl
   }
   return order.map((i) => nodes[i] as NodeProto);
 }
+
+/**
+ * Refuses a graph that no engine runs.
+ *
+ * Errors: DataError where nodes wait for each other, or one takes a name that nothing gives, or its own result.
+ */
+export function expectOrder({ nodes, inputs, initializers }: GraphProto, where: string): void {
+  const given = new Set([...inputs, ...initializers].map(({ name }) => name));
+  for (const { name, opType, inputs: taken, outputs } of sortedNodes(nodes, where)) {
+    const missing = taken.find((each) => each !== "" && !given.has(each));
+    if (missing !== undefined)
+      throw new DataError(
+        `${where}: node "${name === "" ? (outputs[0] ?? "") : name}" (${opType}): expected a value named "${missing}" before it, got none`,
+      );
+    for (const each of outputs) given.add(each);
+  }
+}

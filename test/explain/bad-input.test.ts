@@ -2,11 +2,18 @@
  * Refused inputs and their messages: one line, with what was expected, what came, and what to do.
  */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { suite, test } from "node:test";
 import type { Explainable, ExplainInput, ExplainOptions } from "../../src/explain/index.js";
 import { explain, explainableOf, explainableOnnx, Explainer, faithfulness, tcav } from "../../src/explain/index.js";
 import type { TensorData } from "../../src/graph/index.js";
+import { encodeModel } from "../../src/onnx/index.js";
+import { openModel } from "../../src/tasks/use/open-node.js";
 import { DescentError } from "../../src/util/errors.js";
+import type { OnnxFile } from "../onnx/file.js";
+import { list, modelOf, node } from "../onnx/file.js";
 import { conv, float32, golden, mlp } from "./golden-models.js";
 import { tokenModel } from "./token-model.js";
 import { sizeOf } from "../../src/graph/index.js";
@@ -254,4 +261,33 @@ test("files that are no ONNX model are refused in one line", () => {
     () => explainableOnnx(new Uint8Array([1, 2, 3])),
     (error: Error) => error instanceof DescentError && !error.message.includes("\n"),
   );
+});
+
+test("graphs that no engine runs, and files that take more rows than can be filled up, are refused as they are opened", async () => {
+  const weights = { w: list(1, 2) };
+  const cases: readonly (readonly [OnnxFile, RegExp])[] = [
+    [
+      { opset: 17, inputs: [[1, 2]], nodes: [node("Add", ["x0", "b"], ["a"]), node("Relu", ["a"], ["b"]), node("Mul", ["b", "w"], ["y"])] },
+      /^bad\.onnx: expected nodes without a cycle, got one through "path\/to\/Add_a" and "path\/to\/Relu_b"$/,
+    ],
+    [
+      { opset: 17, inputs: [[1, 2]], nodes: [node("Add", ["a", "x0"], ["a"]), node("Mul", ["a", "w"], ["y"])] },
+      /^bad\.onnx: node "path\/to\/Add_a" \(Add\): expected a value named "a" before it, got none$/,
+    ],
+    [
+      { opset: 17, inputs: [[1, 2]], nodes: [node("Mul", ["nothing", "w"], ["y"])] },
+      /expected a value named "nothing" before it, got none$/,
+    ],
+    [
+      { opset: 17, inputs: [[1e12, 2]], nodes: [node("Mul", ["x0", "w"], ["y"])] },
+      /^bad\.onnx: input "x0": expected at most 1048576 rows at once, got \[1000000000000, 2\]$/,
+    ],
+  ]; // prettier-ignore
+  const folder = mkdtempSync(join(tmpdir(), "descent-bad-"));
+  const path = join(folder, "bad.onnx");
+  for (const [file, message] of cases) {
+    writeFileSync(path, encodeModel(modelOf({ ...file, constants: weights })));
+    await assert.rejects(openModel(path), { message });
+  }
+  rmSync(folder, { recursive: true });
 });

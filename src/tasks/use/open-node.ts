@@ -8,7 +8,7 @@ import { loadOnnx } from "../../data/node.js";
 import { readBeside } from "../../data/onnx-node.js";
 import { GraphModule } from "../../nn/index.js";
 import type { ModelProto } from "../../onnx/index.js";
-import { encodeModel, fixInputs, inlined, OnnxModel, otherInputsRemedy, withScores } from "../../onnx/index.js";
+import { encodeModel, expectOrder, fixInputs, inlined, OnnxModel, otherInputsRemedy, withScores } from "../../onnx/index.js";
 import { input, isStatic } from "../../graph/index.js";
 import type { RunConfig } from "../../run/run-folder.js";
 import type { Json } from "../../util/described.js";
@@ -217,6 +217,7 @@ async function openOnnx(path: string, options: UseOptions & OnnxUseOptions): Pro
   const whole = inlined(onnx.proto, where, (location, offset, length) =>
     readBeside(dirname(path), location, offset, length, where),
   );
+  expectOrder(whole.graph, where);
   const { input: values = [] } = options;
   const fixed = fixInputs(whole, values, where);
   const file = values.length === 0 ? onnx : new OnnxModel(encodeModel(fixed), { where });

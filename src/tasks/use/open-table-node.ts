@@ -4,6 +4,7 @@
 import { basename } from "node:path";
 import type { ModelProto, OnnxModel } from "../../onnx/index.js";
 import { labelsKey } from "../../onnx/index.js";
+import { DataError } from "../../util/errors.js";
 import type { FileTableInfo } from "../tables/file-columns.js";
 import { columnNames, tableInputs } from "../tables/file-columns.js";
 import type { UseOptions } from "../trained-model.js";
@@ -29,10 +30,22 @@ function areDistances({ proto }: OnnxModel, scores: string | undefined): boolean
   return /^(Linear|SVM)Classifier$/.test(producer?.opType ?? "") && transform === "NONE";
 }
 
+/** More rows are not filled up for one that is asked about. */
+const MOST_ROWS = 2 ** 20;
+
+/** DataError for a file that takes a fixed number of rows beyond what can be filled up. */
+function expectRows({ declaredInputs, where }: OnnxModel): void {
+  for (const [name, { shape }] of declaredInputs) {
+    const rows = shape?.[0];
+    if (typeof rows === "number" && rows > MOST_ROWS)
+      throw new DataError(`${where}: input "${name}": expected at most ${MOST_ROWS} rows at once, got [${shape?.join(", ")}]`);
+  }
+}
+
 /**
  * Opens a file whose inputs are columns of a table.
  *
- * Errors: ConfigError, naming the input or output, for another file.
+ * Errors: ConfigError, naming the input or output, for another file; DataError for one that takes too many rows at once.
  */
 export async function openTable(
   file: OnnxModel,
@@ -44,6 +57,7 @@ export async function openTable(
   const where = basename(path);
   const columns = columnNames(file.metadata);
   const inputs = tableInputs(file, columns);
+  expectRows(file);
   const outputs = tableOutputs(file);
   const width = outputs.scores === undefined ? undefined : file.declaredOutputs.get(outputs.scores)?.shape?.[1];
   const count = typeof width === "number" ? width : undefined;
