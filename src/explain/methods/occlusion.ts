@@ -14,7 +14,7 @@ const row = {
 const AT_ONCE = 64;
 
 /**
- * f(x) − f(x with a window replaced by the baseline); every element gets the mean over the windows that hide it.
+ * f(x) − f(x with a window replaced by the baseline); every element gets the mean over the windows that hide it, those of a token its part of it.
  *
  * Shapes: x [1, …] → [1, …]. Windows slide over an image's rows and columns (all channels at once), over the first axis of everything else; `window` and
  * `stride` of 0 are a seventh of the longer side and half of the window, 1 and 1 of tokens and columns, and where there are no more than 32 positions.
@@ -31,9 +31,11 @@ export const occlusion: SamplingMethod = {
   needs: ["baseline"],
   defaults: { window: 0, stride: 0 },
   run: async (context) => {
-    const { x, score, progress, signal } = context;
+    const { x, model, score, progress, signal } = context;
     const shape = x.shape.slice(1);
     const size = sizeOf(shape);
+    // A token is hidden as a whole: its vector's numbers have the drop together.
+    const sharing = model.features.kind === "tokens" ? size / (shape[0] ?? 1) : 1;
     const boxes = boxesOf(context);
     const [full] = await score(x);
     const [sums, counts] = [new Float64Array(size), new Float64Array(size)];
@@ -49,7 +51,7 @@ export const occlusion: SamplingMethod = {
       });
       progress((from + part.length) / boxes.length);
     }
-    const data = Float32Array.from(sums, (sum, e) => (counts[e] === 0 ? 0 : sum / (counts[e] as number)));
+    const data = Float32Array.from(sums, (sum, e) => (counts[e] === 0 ? 0 : sum / (counts[e] as number) / sharing));
     return { values: { dtype: "float32", shape: [1, ...shape], data }, figures: { windows: boxes.length } };
   },
 };
