@@ -15,7 +15,9 @@ function operatingOf(measurement: Measurement | undefined, info: TaskInfo) {
 }
 
 export const verb = defineVerb({
-  positionals: [{ name: "MODEL", help: "a run folder, one of its checkpoints, a folder in Hugging Face's form, an ONNX file or a GGUF file" }],
+  positionals: [
+    { name: "MODEL", help: "a run folder, one of its checkpoints, a folder in Hugging Face's form, an ONNX file or a GGUF file" },
+  ],
   options: {
     ...dataOptions,
     stride: strideOption("as the model was measured in training"),

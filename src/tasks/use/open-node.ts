@@ -64,7 +64,8 @@ export async function openModel(path: string, options: UseOptions & OnnxUseOptio
   const own = checkpoint === undefined ? [] : ["labels", "tokenizer"];
   const stray = Object.entries(given).find(([name, v]) => v !== undefined && !own.includes(name));
   const kind = checkpoint === undefined ? "run" : "checkpoint";
-  if (stray !== undefined) throw new ConfigError(`--${stray[0]}: expected an ONNX file, got the ${kind} ${path}, which stores it`);
+  if (stray !== undefined)
+    throw new ConfigError(`--${stray[0]}: expected an ONNX file, got the ${kind} ${path}, which stores it`);
   if (checkpoint !== undefined) return openCheckpoint(path, checkpoint, { ...use, ...defined({ labels, tokenizer }) });
   return { ...(await openTrained(path, use)), remarks: [] };
 }
