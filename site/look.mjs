@@ -73,7 +73,7 @@ for (const [i, [path, words, expected]] of SEARCHES.entries()) {
   await page.locator(".VPNavBarSearch button").first().click();
   await page.fill("#localsearch-input", words);
   const found = await page
-    .waitForSelector(".results a.result", { timeout: 20_000 })
+    .waitForSelector(".results a.result", { timeout: 120_000 })
     .then(() => page.locator(".results a.result").evaluateAll((links) => links.slice(0, 10).map(({ href }) => href)))
     .catch(() => []);
   if (!found.some((link) => expected.test(link)))
