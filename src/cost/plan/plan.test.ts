@@ -261,6 +261,10 @@ test("limits that contradict each other, and hardware without a needed field, ar
     /expected peakFlops for bfloat16, got float32; take --dtype float32/,
   );
   refused(
+    { fixed: { tensor: 3 }, devices: 2 },
+    /expected --tensor to divide \d+ heads, --pipeline \d+ layers, both together 2 devices, .* got --tensor 3 and --pipeline 1/,
+  );
+  refused(
     { hardware: { ...a100, memoryBytes: 1e9 }, devices: 1 },
     /expected the training to fit on 1 × a100-sxm4-80gb of 0\.931 GiB, got a state of 1\.85 GiB/,
   );

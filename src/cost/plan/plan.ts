@@ -239,9 +239,13 @@ function fastest(
   );
 }
 
-/** ConfigError that says what a training needs at least, where no split fits. */
+/** ConfigError that says what a training needs at least, where no split fits; that no memory would help, where the split that is asked for is none. */
 function refuseMemory(options: PlanOptions, demand: Demand, devices: number): never {
-  const { hardware, optimizer, dtype } = options;
+  const { hardware, optimizer, dtype, fixed: { tensor = 1, pipeline = 1 } = {} } = options;
+  if (splitsFor({ ...options, hardware: { ...hardware, memoryBytes: Infinity } }, demand, devices).length === 0)
+    throw new ConfigError(
+      `plan: expected --tensor to divide ${demand.heads} heads, --pipeline ${demand.layers} layers, both together ${devices} devices, and a row of the batch of ${demand.rows} for each copy, got --tensor ${tensor} and --pipeline ${pipeline}; change them, --devices or --batch`,
+    );
   const { weight, gradient, optimizer: state } = stateBytes(optimizer, isHalf(dtype));
   const bytes = demand.parameters.value * (weight + gradient + state);
   throw new ConfigError(
