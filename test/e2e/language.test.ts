@@ -120,7 +120,7 @@ test("a checkpoint is learned on, and its run writes", async () => {
     "--max-length",
     "65",
   ]);
-  assert.match(long.stderr, /--max-length: expected at most 64, the places of the model, got 65/);
+  assert.match(long.stderr, /--max-length: expected at most 64, the model's number of positions, got 65/);
 });
 
 test("what cannot be learned or written is refused in one line", async () => {

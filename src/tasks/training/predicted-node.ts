@@ -2,7 +2,7 @@
  * @module Time and memory of a training, predicted before it begins and kept beside what was measured.
  */
 import { availableParallelism } from "node:os";
-import { Graph, inputsOf } from "../../graph/index.js";
+import { Graph, inputsOf, isStatic } from "../../graph/index.js";
 import { resolveForUse } from "../../ops/index.js";
 import type { Machine } from "../../cost/index.js";
 import type { StepPrediction } from "../../cost/step-prediction.js";
@@ -46,7 +46,7 @@ function typicalSetup(setup: TrainingSetup): TrainingSetup {
 
 /**
  * Bytes that measuring takes beside a step: many rows at once, of the greatest length. Graphs whose sizes are known share the engine's arena, and the larger
- * one counts; one of free lengths has an arena of its own. None where a task measures by itself.
+ * one counts; one of free lengths has an arena of its own. None where a task measures by itself, or where sizes hang on values.
  */
 function measuringBytes(
   { task, prepared, model, training, buckets }: TrainingSetup,
@@ -59,7 +59,10 @@ function measuringBytes(
   const context = { ...training, use: "eval" as const, ...length };
   const columns = inputsOf(task.inputs(context, Math.min(rowsAtOnce(task, info), validation.length)));
   const outputs = task.outputs(model, task.features(columns, context, model), columns, context);
-  const bytes = runningBytes(new Graph(resolveForUse(outputs)), device);
+  const graph = new Graph(resolveForUse(outputs));
+  // How many boxes are kept is known to nobody before.
+  if (graph.nodes.some((node) => node.outputs.some(({ shape }) => !isStatic(shape)))) return 0;
+  const bytes = runningBytes(graph, device);
   return buckets === undefined ? Math.max(0, bytes - roomBytes) : bytes;
 }
 
