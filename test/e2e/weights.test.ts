@@ -49,7 +49,11 @@ test("a column of weights is no feature; a wrong one is refused in one line", as
     [],
   );
   await Promise.all([
-    isRefused(folder, [...TABLE, "--weight-column", "y", "--out", "x1"], /--weight-column y: expected another column/),
+    isRefused(
+      folder,
+      [...TABLE, "--weight-column", "y", "--out", "x1"],
+      /--weight-column y: expected a column other than the target/,
+    ),
     isRefused(folder, [...TABLE, "--weight-column", "v", "--out", "x2"], /unknown column "v"/),
   ]);
   await Promise.all([
