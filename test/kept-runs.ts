@@ -18,7 +18,7 @@ export interface Behaviour {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
-/** What a resumed run comes to. */
+/** The end of a resumed run: its behaviour and last loss. */
 export type Ending = Behaviour & { readonly trainLoss: number };
 
 export interface KeptRun {

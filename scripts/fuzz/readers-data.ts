@@ -39,6 +39,14 @@ const JSON_LINES = [
   bytesOf('{"a":1,"b":"x","c":true,"d":null}\n{"a":2.5,"b":"y","c":false,"d":{"e":[1,2]}}\n{"a":-3,"b":"","c":true,"d":"z"}\n'),
   bytesOf('{"date":"2024-01-31","n":"1.806,86","constructor":"x"}\n{"date":"2024-02-28","n":"2,5","constructor":"y"}\n'),
 ];
+/** One table as pandas writes it: by columns, by rows with the index apart, by index, with a schema. */
+const JSON_TABLES = [
+  '{"a":{"0":1,"1":2},"b":{"0":"x","1":"y"}}',
+  '{"columns":["a","b"],"index":[0,1],"data":[[1,"x"],[2,"y"]]}',
+  '{"0":{"a":1,"b":"x"},"1":{"a":2,"b":"y"}}',
+  '{"schema":{"fields":[{"name":"index","type":"integer"},{"name":"a","type":"integer"}]},"data":[{"index":0,"a":1},{"index":1,"a":2}]}',
+  '[{"a":1,"b":"x"},{"a":2,"b":null}]',
+].map(bytesOf);
 const CONLL = [
   bytesOf("-DOCSTART- O\n\nEU B-ORG\nrejects O\nGerman B-MISC\ncall I-MISC\n\nPeter B-PER\nBlackburn I-PER\n"),
   bytesOf("张\tB-PER\n三\tE-PER\n在\tO\n北\tS-LOC\n\n李\tO\n"),
@@ -74,6 +82,11 @@ const COCO = bytesOf(
     ],
   }),
 );
+/** A training and a test table in one archive. */
+const TABLE_FILES = [
+  ["train.csv", LABELLED],
+  ["test.csv", LABELLED],
+] as const;
 const FILES = [
   ["train/a.txt", bytesOf("hello ".repeat(30))],
   ["train/b.txt", bytesOf("world")],
@@ -201,6 +214,23 @@ export const DATA_READERS: readonly FuzzReader[] = [
     valid: () => JSON_LINES,
     structured: anyJsonLines,
     read: (b, s) => readTable(s.write("a.jsonl", b)),
+  },
+  {
+    name: "json-table",
+    ...QUICK,
+    short: 40,
+    valid: () => JSON_TABLES,
+    structured: anyJson,
+    read: (b, s) => readTable(s.write("a.json", b)),
+  },
+  {
+    name: "table.zip",
+    ...QUICK,
+    short: 40,
+    valid: () => [zipOf(TABLE_FILES)],
+    structured: anyZip(TABLE_FILES, anyLines(/[,;]/, 1)),
+    kept: 4,
+    read: (b, s) => loadData(s.write("b.zip", b), { seed: 1 }),
   },
   {
     name: "parquet",

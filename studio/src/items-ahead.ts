@@ -6,10 +6,10 @@ import type { Item } from "./server.js";
 
 /** Items that are in the page before they are shown. */
 const AHEAD = 3;
-/** What is asked again, and after how long: a server that did not answer, and one that had nothing more, for what others leave. */
+/** Questions that are asked again, and after how many milliseconds: a server that did not answer, and one that had nothing more, for what others leave. */
 const AGAIN_MS = { failed: 2000, ended: 10_000 };
 
-/** What the last question for items came to. */
+/** The outcome of the last question for items. */
 type Asked =
   | { readonly came: "items" | "ended" }
   | { readonly came: "failed"; readonly error: Error; readonly again: boolean }
