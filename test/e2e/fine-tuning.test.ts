@@ -211,7 +211,10 @@ test("what cannot be: one line each, exit 2", async () => {
   await refused(`${texts} --init few`, /few.tokenizer\.json: expected at most 20 tokens, as the model's embedding has, got 3\d/);
   await refused(`${texts} --init other`, /--init other: model_type: expected one of bert, distilbert, gpt2, .*, got roberta/);
   await refused(`${texts} --init odd`, /odd.config\.json: hidden_act: expected one of .*, got "quick_gelu"/);
-  await refused(`${texts} --init decoder`, /--init decoder: expected a checkpoint of bert, distilbert for text-classification, got gpt2/);
+  await refused(
+    `${texts} --init decoder`,
+    /--init decoder: expected a checkpoint of bert, distilbert for text-classification, got gpt2/,
+  );
   await refused(`${line} --init decoder --out x`, /got a checkpoint in Hugging Face's form, which text-classification, .* take/);
   await refused(
     `${texts} --init bert --max-length 64`,
