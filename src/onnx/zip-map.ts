@@ -8,6 +8,7 @@ import type { GraphProto, ModelProto, NodeProto } from "./messages.js";
 export const labelsKey = (output: string): string => `labels.${output}`;
 
 const FLOAT = 1;
+const DOUBLE = 11;
 
 const labelsOf = (node: NodeProto): readonly (string | number)[] =>
   node.attributes.flatMap((a) =>
@@ -20,7 +21,14 @@ export function withoutZipMap(model: ModelProto): ModelProto | undefined {
   if (!model.opsets.has("ai.onnx.ml")) return undefined;
   const cut = model.graph.nodes.filter(({ opType, domain }) => opType === "ZipMap" && domain === "ai.onnx.ml");
   if (cut.length === 0) return undefined;
-  const copied = (node: NodeProto): NodeProto => ({ ...node, opType: "Identity", domain: "", attributes: [] });
+  // Of columns of float64 scikit-learn's converters make probabilities of float64, which ZipMap does not take: such a file runs nowhere else.
+  const isDouble = model.graph.inputs.some(({ elementType }) => elementType === DOUBLE);
+  const copied = (node: NodeProto): NodeProto => ({
+    ...node,
+    opType: isDouble ? "Cast" : "Identity",
+    domain: "",
+    attributes: isDouble ? [{ name: "to", type: "int", value: FLOAT }] : [],
+  });
   const labels = new Map(cut.map((node) => [node.outputs[0] as string, labelsOf(node)]));
   const graph: GraphProto = {
     ...model.graph,

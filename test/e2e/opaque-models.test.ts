@@ -66,6 +66,9 @@ before(() => {
   });
   const regressor = ml("LinearRegressor", ["X"], ["price"], { coefficients: { floats: [3, 10] }, intercepts: { floats: [1] } });
   write("price.onnx", [regressor], [rows], [value("price", FLOAT, ["N", 1])]);
+  // Converters of boosted trees suggest the name "input" for columns of numbers.
+  const named = ml("LinearRegressor", ["input"], ["price"], { coefficients: { floats: [3, 10] }, intercepts: { floats: [1] } });
+  write("input.onnx", [named], [value("input", FLOAT, ["N", 2])], [value("price", FLOAT, ["N", 1])]);
   const encoder = ml("LabelEncoder", ["city"], ["code"], { keys_strings: ["ulm", "bonn"], values_floats: { floats: [10, 20] } });
   write(
     "mixed.onnx",
@@ -146,6 +149,8 @@ test("columns of numbers go in, in their order; labels and probabilities come ou
 test("quantities come out by the output's name; inputs of one column each go by their names, texts as texts", async () => {
   const { rows } = await answers("price.onnx", "rows.csv");
   assert.deepEqual(rows.map((row) => row["predicted_price"]), [1 + 3 + 20, 1 + 9 - 10]); // prettier-ignore
+  const named = await answers("input.onnx", "rows.csv");
+  assert.deepEqual(named.rows.map((row) => row["predicted_price"]), [24, 0]); // prettier-ignore
   const mixed = await answers("mixed.onnx", "people.csv");
   assert.deepEqual(mixed.rows.map((row) => row["predicted_y"]), [23, 15]); // prettier-ignore
 });
@@ -158,6 +163,20 @@ test("it is explained by its answers", async () => {
   // Of a linear function the Shapley values against zero are its terms.
   near(Math.round((first?.values[0] ?? 0) * 1e4) / 1e4, 6);
   near(Math.round((first?.values[1] ?? 0) * 1e4) / 1e4, 30);
+  // A text counts by what it changes beside an empty one, which the encoder makes 0.
+  const mixed = await descent(
+    "explain",
+    "mixed.onnx",
+    "city=bonn",
+    "age=3",
+    "--draw",
+    "mixed.svg",
+    "--measure",
+    "none",
+    "--json",
+  );
+  const [texts] = (JSON.parse(mixed.stdout) as { explanations: { values: number[] }[] }).explanations;
+  assert.deepEqual(texts?.values.map((value) => Math.round(value * 1e4) / 1e4), [3, 20]); // prettier-ignore
 });
 
 test("pictures are prepared and answered as a task does it, around a graph that only the engine runs", async () => {
@@ -215,7 +234,7 @@ test("rows that do not fit are refused in one line", async () => {
   );
   await refused("predict mixed.onnx rows.csv", /rows\.csv: unknown column "age"/);
   await refused("predict zipped.onnx a=1 b=two", /input: expected 2 columns of numbers.* got 1 \(a\) of a, b/);
-  await refused("explain mixed.onnx people.csv", /expected columns of fractions to explain, got input "city" of texts/);
+  await refused("predict price.onnx wide.csv", /got 3 \(a, b, c\) of a, b, c; leave the others out of the table/);
 });
 
 test("a file is measured on a table with the truth, by its labels or its quantities", async () => {

@@ -81,6 +81,16 @@ test("probabilities in maps come as a matrix, with the names of its columns in t
   await assert.rejects(executable.call({ X }), /output "label": expected numbers, got texts; use callWithTexts/);
 });
 
+test("probabilities of float64, which no engine puts into maps, come as float32", async () => {
+  const DOUBLE = 11;
+  const nodes = [node("Softmax", ["X"], ["p"], { axis: 1 }), CLASSIFIER.nodes[1] as NodeProto];
+  const model = open({ inputs: [["X", DOUBLE, ["N", 2]]], outputs: [["probabilities", 0]], nodes });
+  await using executable = await compile(model);
+  const X: TensorData = { dtype: "float64", shape: [1, 2], data: Float64Array.of(0, 0) };
+  const { probabilities } = (await executable.callWithTexts({ X })) as { probabilities: TensorData };
+  assert.deepEqual([probabilities.dtype, ...toNumbers(probabilities)], ["float32", 0.5, 0.5]);
+});
+
 test("texts go in; their number and type are checked", async () => {
   const model = open({
     inputs: [["city", STRING, ["N"]]],

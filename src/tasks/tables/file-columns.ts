@@ -88,7 +88,7 @@ function columnsFor(inputs: readonly FileInput[], rows: Dataset, where: string):
       const expected = `${total} column${total === 1 ? "" : "s"} of ${kind}`;
       const takers = alike.map(({ name }) => `"${name}"`).join(", ");
       throw new DataError(
-        `${where}: expected ${expected}, as many as input${alike.length === 1 ? "" : "s"} ${takers} take${alike.length === 1 ? "s" : ""}, got ${found.length} (${found.join(", ")}) of ${rows.names.join(", ")}`,
+        `${where}: expected ${expected}, as many as input${alike.length === 1 ? "" : "s"} ${takers} take${alike.length === 1 ? "s" : ""}, got ${found.length} (${found.join(", ")}) of ${rows.names.join(", ")}${found.length > total ? "; leave the others out of the table" : ""}`,
       );
     }
     const start = starts[kind];

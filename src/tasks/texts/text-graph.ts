@@ -20,6 +20,21 @@ const ROLES = {
   token_type_ids: /^(token_type_ids|segment_ids)$/i,
 } as const;
 
+/** int32 and int64, and the ops that look up vectors by ids. */
+const [INTEGERS, LOOKUPS]: readonly [ReadonlySet<number>, ReadonlySet<string>] = [
+  new Set([6, 7]),
+  new Set(["Gather", "EmbedLayerNormalization"]),
+];
+
+/** Tells whether an input that may be of any task (`input`) has token ids: integers, by which vectors are looked up. */
+function holdsIds({ graph }: ModelProto, name: string): boolean {
+  if (!INTEGERS.has(graph.inputs.find((input) => input.name === name)?.elementType ?? 0)) return false;
+  const same = new Set([name]);
+  for (const { opType, inputs, outputs } of graph.nodes)
+    if ((opType === "Cast" || opType === "Identity") && same.has(inputs[0] ?? "")) same.add(outputs[0] ?? "");
+  return graph.nodes.some(({ opType, inputs }) => LOOKUPS.has(opType) && inputs.some((input) => same.has(input)));
+}
+
 /** The ids that an index was made of, without casts. */
 function sourceOf(tensor: Tensor): Tensor {
   let source = tensor;
@@ -117,7 +132,7 @@ export function planTexts(file: GraphFile, task: ScoredTask): GraphPlan {
   for (const { name } of model.graph.inputs) {
     if (weights.has(name)) continue;
     const role = Object.entries(ROLES).find(([key, names]) => names.test(name) && own(inputs, key) === undefined)?.[0];
-    if (role === undefined)
+    if (role === undefined || (/^input$/i.test(name) && !holdsIds(model, name)))
       throw new ConfigError(`${where}: expected inputs named ${Object.keys(ROLES).join(", ")} for ${task}, got "${name}"`);
     setOwn(inputs, role, name);
   }

@@ -3,7 +3,7 @@
  */
 import { treeNodeOf, treesFromModel } from "../../classical/index.js";
 import type { Batch, Column } from "../../data/index.js";
-import { Dataset } from "../../data/index.js";
+import { Dataset, isText } from "../../data/index.js";
 import type { Explainable, ExplainInput } from "../../explain/index.js";
 import type { StringData, TensorData } from "../../graph/index.js";
 import { fromNumbers, isFloat, isStringData, toNumbers } from "../../graph/index.js";
@@ -15,6 +15,7 @@ import { ConfigError, NoGradientError } from "../../util/errors.js";
 import { ClassificationMeasurement } from "../shared/classification.js";
 import { rowsOf } from "../shared/softmax.js";
 import { taskNamed } from "../table.js";
+import type { FileInput } from "../graph-use.js";
 import type { FileTableInfo } from "../tables/file-columns.js";
 import { feedsOf } from "../tables/file-columns.js";
 import { RegressionMeasurement } from "../tables/regression-measurement.js";
@@ -82,6 +83,8 @@ export class OpaqueTable implements TrainedModel {
   readonly #file: OnnxModel;
   readonly #facts: TableFacts;
   readonly #options: UseOptions;
+  /** The texts of each column of texts, by the numbers that stand for them. */
+  readonly #texts = new Map<string, string[]>();
   #session: Promise<Executable> | undefined;
 
   constructor(file: OnnxModel, info: FileTableInfo, facts: TableFacts, options: UseOptions = {}) {
@@ -177,29 +180,49 @@ export class OpaqueTable implements TrainedModel {
     return !this.#facts.distances && scores.length > 1 && scores.every((p) => p >= 0) && Math.abs(total - 1) < ROUNDING;
   }
 
-  /** Scores by the columns of an example, for methods that sample. ConfigError where a column holds texts. */
+  /** The type of each column of the examples, in their order. */
+  get #columnTypes(): readonly FileInput["dtype"][] {
+    return this.info.fileInputs.flatMap(({ dtype, width }) => Array.from({ length: width }, () => dtype));
+  }
+
+  /** The number that stands for a text of a column where explainers compute; 0 for an empty one. */
+  #codeOf(column: string, text: string): number {
+    const texts = this.#texts.get(column) ?? [""];
+    if (!texts.includes(text)) texts.push(text);
+    this.#texts.set(column, texts);
+    return texts.indexOf(text);
+  }
+
+  /** Rows of numbers as columns of the file: whole numbers where it takes integers, texts where it takes texts. */
+  #columnsOf(features: TensorData, names: readonly string[]): Dataset {
+    const rows = rowsOf(features);
+    const types = this.#columnTypes;
+    return new Dataset(
+      names.map((name, c): [string, Column] => {
+        const values = rows.map((row) => row[c] as number);
+        const dtype = types[c] as FileInput["dtype"];
+        if (dtype === "string")
+          return [name, { dtype, values: values.map((value) => this.#texts.get(name)?.[Math.round(value)] ?? "") }];
+        const data = Float64Array.from(values, (value) => (isFloat(dtype) ? value : Math.round(value)));
+        return [name, { dtype: "float64", shape: [rows.length], data }];
+      }),
+    );
+  }
+
+  /** Scores by the columns of an example, for methods that sample. ConfigError where the file has no scores. */
   async explainable(examples: Dataset): Promise<{ readonly model: Explainable; readonly input: ExplainInput }> {
     const { fileInputs, classes, target } = this.info;
-    const text = fileInputs.find(({ dtype }) => !isFloat(dtype));
-    if (text !== undefined)
-      throw new ConfigError(
-        `${this.#file.where}: expected columns of fractions to explain, got input "${text.name}" of ${text.dtype === "string" ? "texts" : text.dtype}`,
-      );
     const { names } = examples;
     const first = await this.scores(examples);
     const count = first.shape[1] ?? 1;
     const labels =
       classes.length === count ? classes : count === 1 ? [target] : Array.from({ length: count }, (_, k) => String(k));
-    const columns = (features: TensorData): Dataset => {
-      const rows = rowsOf(features);
-      const values = (c: number): Column => ({
-        dtype: "float64",
-        shape: [rows.length],
-        data: Float64Array.from(rows, (row) => row[c] as number),
-      });
-      return new Dataset(names.map((name, c) => [name, values(c)]));
-    };
-    const values = names.map((name) => toNumbers(examples.tensor(name)));
+    const values = names.map((name) => {
+      const column = examples.column(name);
+      return isText(column)
+        ? Float64Array.from({ length: examples.length }, (_, i) => this.#codeOf(name, column.values[i] ?? ""))
+        : toNumbers(examples.tensor(name));
+    });
     const own = Array.from({ length: examples.length }, (_, i) => values.map((column) => column[i] as number)).flat();
     const areProbabilities = rowsOf(first).every((row) => this.#areProbabilities(row));
     const { graph, reason } = this.#facts;
@@ -209,12 +232,15 @@ export class OpaqueTable implements TrainedModel {
         features: { name: fileInputs.map(({ name }) => name).join(", "), shape: [names.length], kind: "table", names },
         scoreCount: count,
         labels,
-        answer: ({ features }) => this.scores(columns(features)),
+        answer: ({ features }) => this.scores(this.#columnsOf(features, names)),
         ...(treeNodeOf(this.#file.proto) === undefined
           ? {}
           : { trees: () => treesFromModel(this.#file.proto, names.length, this.#file.where) }),
         gives: areProbabilities ? "probabilities" : "scores",
         ...(graph === undefined ? { opaque: reason } : traced(graph, areProbabilities)),
+        ...(examples.entries().some(([, column]) => isText(column))
+          ? { remarks: ["An absent text is an empty one, or the background's."] }
+          : {}),
       },
       input: { features: fromNumbers("float32", [examples.length, names.length], own) },
     };

@@ -5,7 +5,7 @@ import type { Dim, Tensor, TensorData } from "../../graph/index.js";
 import { input, isFloat, rewriteTensors } from "../../graph/index.js";
 import type { ModelProto } from "../../onnx/index.js";
 import { encodeModel, OnnxModel, withScores } from "../../onnx/index.js";
-import { DescentError, reasonOf } from "../../util/errors.js";
+import { DescentError, reasonOf, UnsupportedOpError } from "../../util/errors.js";
 import type { FileInput } from "../graph-use.js";
 
 export interface TableGraph {
@@ -28,12 +28,19 @@ function cut(columns: Tensor, inputs: readonly FileInput[]): Map<string, Tensor>
   );
 }
 
+const withoutGradient = ({ name, dtype }: FileInput): string =>
+  `its input "${name}" takes ${dtype === "string" ? "texts" : "integers"}, which have no gradient`;
+
 /** The graph of a file of columns; in words what keeps it from having one. */
 export function tableGraphOf(file: ModelProto, where: string, inputs: readonly FileInput[]): TableGraph | string {
-  if (!inputs.every(({ dtype }) => dtype !== "string" && isFloat(dtype))) return "its columns are no fractions";
+  const fixed = inputs.find(({ dtype }) => dtype === "string" || !isFloat(dtype));
   try {
     const { model, output } = withScores(file);
     const scored = new OnnxModel(encodeModel(model), { where });
+    if (fixed !== undefined) {
+      scored.trace({});
+      return withoutGradient(fixed);
+    }
     const forward = (columns: Tensor): Tensor => {
       const batch = columns.shape[0] as Dim;
       const given = cut(columns, inputs);
@@ -56,6 +63,7 @@ export function tableGraphOf(file: ModelProto, where: string, inputs: readonly F
     return { forward, values, isOutput: file.graph.outputs.some(({ name }) => name === output) };
   } catch (error) {
     if (!(error instanceof DescentError)) throw error;
-    return reasonOf(error, where);
+    // Ops that are missing say more than what kind of column there is.
+    return fixed === undefined || error instanceof UnsupportedOpError ? reasonOf(error, where) : withoutGradient(fixed);
   }
 }
