@@ -34,3 +34,73 @@ export async function timeInTurns(
   }
   return times.map(median);
 }
+
+/** How many times faster one of two things is: the median over pairs of turns, and bounds of it that hold with 99 % each. */
+export interface Speedup {
+  readonly median: number;
+  readonly low: number;
+  readonly high: number;
+  /** Median milliseconds of both. */
+  readonly ms: readonly [number, number];
+}
+
+/** The chance that a bound is wrong. */
+const DOUBT = 0.01;
+
+/** Counts the values from one end of n that may lie beyond the median: their number's bound is wrong with less than `DOUBT`. 0 where n is too small. */
+function beyondMedian(n: number): number {
+  let [sum, term] = [0, 2 ** -n];
+  for (let k = 0; k < n; k++) {
+    sum += term;
+    if (sum > DOUBT) return k;
+    term *= (n - k) / (k + 1);
+  }
+  return n;
+}
+
+/** The median of ratios and its bounds, by order statistics: whatever their distribution. Too few ratios bound nothing. */
+export function speedupOf(ratios: readonly number[]): Omit<Speedup, "ms"> {
+  const sorted = [...ratios].sort((a, b) => a - b);
+  const k = beyondMedian(sorted.length);
+  if (k === 0) return { median: median(sorted), low: 0, high: Infinity };
+  return { median: median(sorted), low: sorted[k - 1] ?? 0, high: sorted.at(-k) ?? Infinity };
+}
+
+/** The rounds before the first look at the ratios; each further look comes after twice as many, since every one may err. */
+const FIRST_LOOK = 8;
+
+/** Tells whether something is faster for certain, and by enough. */
+export const isFaster = ({ median: usual, low }: Pick<Speedup, "median" | "low">, least: number): boolean =>
+  usual >= least && low > 1;
+
+/**
+ * Tells how many times faster `after` is than `before`. They take turns, each first as often as second, until it is certain on which side of `least` the
+ * ratio is, or the budget is spent.
+ */
+export async function speedupInTurns(
+  before: () => Promise<unknown>,
+  after: () => Promise<unknown>,
+  { budgetMs = 1000, least = 1 }: { readonly budgetMs?: number; readonly least?: number } = {},
+): Promise<Speedup> {
+  const times: [number[], number[]] = [[], []];
+  const turn = async (which: 0 | 1): Promise<void> => {
+    const run = which === 0 ? before : after;
+    const own: number[] = [];
+    await run();
+    for (let n = 1; n < IN_A_ROW; n++) {
+      const start = performance.now();
+      await run();
+      own.push(performance.now() - start);
+    }
+    times[which].push(median(own));
+  };
+  const begun = performance.now();
+  for (let [round, look] = [1, FIRST_LOOK]; ; round++) {
+    for (const which of round % 2 === 0 ? ([1, 0] as const) : ([0, 1] as const)) await turn(which);
+    if (round < look) continue;
+    look *= 2;
+    const found = speedupOf(times[0].map((ms, i) => ms / (times[1][i] as number)));
+    const isCertain = found.low >= least || found.high < least;
+    if (isCertain || performance.now() - begun > budgetMs) return { ...found, ms: [median(times[0]), median(times[1])] };
+  }
+}

@@ -66,5 +66,5 @@ test("islands that make the whole slower are left out", async () => {
   assert.deepEqual([...(await fastest((names) => names.has("c.weight"))).names], ["a.weight", "b.weight"]);
   const none = await fastest(() => true);
   assert.equal(none.names.size, 0);
-  assert.ok(none.speedup < 1);
+  assert.ok(none.speedup.high < 1);
 });

@@ -12,8 +12,8 @@ import { Random } from "../../util/random.js";
 import { FileGraph } from "../file-graph.js";
 import { layersOf } from "../layers.js";
 import type { Layer } from "../layers.js";
-import { timeInTurns } from "../timing.js";
-import type { TimingOptions } from "../timing.js";
+import type { Speedup } from "../timing.js";
+import { speedupInTurns, timeInTurns } from "../timing.js";
 
 /** A layer in another form: a change of a file that holds it alone. */
 export type LayerRewrite = (file: ModelProto) => ModelProto;
@@ -67,16 +67,18 @@ export function timeKey(layer: Layer, inputShape: readonly number[]): string {
   return [node.opType, weightShape.join("×"), isTransposed, bias !== undefined, inputShape.join("×"), ...attributes].join(" ");
 }
 
-/**
- * Returns the median milliseconds of a layer as it stands, and after each rewrite; NaN where the engine refuses a form.
- */
-export async function layerTimes(
+/** Runs of a layer as it stands, and after each rewrite; undefined where the engine refuses a form. */
+type LayerRuns = readonly ((() => Promise<unknown>) | undefined)[];
+
+/** Opens a layer as it stands, and after each rewrite, for as long as it is measured. */
+async function whileOpen<T>(
   graph: FileGraph,
   layer: Layer,
   inputShape: readonly number[],
   rewrites: readonly LayerRewrite[],
-  { budgetMs = 80, ...options }: CompileOptions & TimingOptions = {},
-): Promise<number[]> {
+  options: CompileOptions,
+  measure: (runs: LayerRuns) => Promise<T>,
+): Promise<T> {
   const plain = layerFile(graph, layer, inputShape);
   const files = [plain, ...rewrites.map((rewrite) => rewrite(plain))];
   const sessions = await Promise.all(
@@ -85,17 +87,47 @@ export async function layerTimes(
   try {
     const x = inputFor(layer, inputShape);
     const codes = { dtype: "uint8", shape: x.shape, data: new Uint8Array(x.data.length).fill(128) } as const;
-    const runs = sessions.flatMap((session) => {
-      if (session === undefined) return [];
+    const runs = sessions.map((session) => {
+      if (session === undefined) return undefined;
       const feeds: Record<string, TensorData> = session.inputs.includes("x") ? { x } : { "x.uint8": codes };
-      return [() => session.call(feeds)];
+      return () => session.call(feeds);
     });
-    const times = await timeInTurns(runs, { budgetMs: budgetMs * files.length, rounds: 2 });
-    let at = 0;
-    return sessions.map((session) => (session === undefined ? NaN : (times[at++] as number)));
+    return await measure(runs);
   } finally {
     for (const session of sessions) await session?.dispose();
   }
+}
+
+const [BUDGET_MS, SPEEDUP_BUDGET_MS] = [80, 240];
+
+/** Returns the median milliseconds of a layer as it stands, and after each rewrite; NaN where the engine refuses a form. */
+export async function layerTimes(
+  graph: FileGraph,
+  layer: Layer,
+  inputShape: readonly number[],
+  rewrites: readonly LayerRewrite[],
+  options: CompileOptions = {},
+): Promise<number[]> {
+  return whileOpen(graph, layer, inputShape, rewrites, options, async (runs) => {
+    const possible = runs.filter((run) => run !== undefined);
+    const times = await timeInTurns(possible, { budgetMs: BUDGET_MS * runs.length, rounds: 2 });
+    return runs.map((run) => (run === undefined ? NaN : (times[possible.indexOf(run)] as number)));
+  });
+}
+
+/** Measures how many times faster a layer is after a rewrite; undefined where the engine refuses that form. */
+export async function layerSpeedup(
+  graph: FileGraph,
+  layer: Layer,
+  inputShape: readonly number[],
+  rewrite: LayerRewrite,
+  { least, ...options }: CompileOptions & { readonly least: number },
+): Promise<Speedup | undefined> {
+  return whileOpen(graph, layer, inputShape, [rewrite], options, async ([before, after]) =>
+    before === undefined || after === undefined
+      ? undefined
+      : speedupInTurns(before, after, { budgetMs: SPEEDUP_BUDGET_MS, least }),
+  );
 }
 
 function inputFor({ kind, weightShape }: Layer, shape: readonly number[]): ReturnType<typeof fromNumbers> {

@@ -4,10 +4,13 @@
 import { sizeOf } from "../../graph/index.js";
 import type { ModelProto } from "../../onnx/index.js";
 import { activationShapes } from "../activations.js";
+import { defined } from "../../util/record.js";
 import { FileGraph } from "../file-graph.js";
 import { folded } from "../fold.js";
 import type { Layer } from "../layers.js";
 import { layersOf, outputRows, widthsOf } from "../layers.js";
+import type { Speedup } from "../timing.js";
+import { isFaster } from "../timing.js";
 import type { BlockedWeights } from "./blocks.js";
 import { blockwise } from "./blocks.js";
 import { calibrate } from "./calibration.js";
@@ -15,7 +18,7 @@ import type { SharedActivations, WeightForm } from "./forms.js";
 import { applyForm, dynamicWeights, rowWeights } from "./forms.js";
 import { fastestIslands, islandsOf } from "./islands.js";
 import type { LayerRewrite } from "./operator-times.js";
-import { layerTimes, ofLayer, timeKey } from "./operator-times.js";
+import { layerSpeedup, layerTimes, ofLayer, timeKey } from "./operator-times.js";
 import type { Form, QuantizeData, QuantizeOptions } from "./options.js";
 import { onlyUse } from "./options.js";
 import type { Refined } from "./refine.js";
@@ -104,7 +107,7 @@ async function measured(
   options: QuantizeOptions,
 ): Promise<LayerResult[]> {
   const { form, leastSpeedup = LEAST_SPEEDUP, evenIfSlower = false, keep, onLayer } = options;
-  const known = new Map<string, readonly [number, number]>();
+  const known = new Map<string, Speedup | undefined>();
   const results: LayerResult[] = [];
   for (const [i, layer] of layers.entries()) {
     const about = { name: layer.name, op: layer.node.opType, shape: layer.weightShape };
@@ -116,29 +119,26 @@ async function measured(
     else if (inputShape === undefined || form === "float16") results.push({ ...about, form });
     else {
       const key = timeKey(layer, inputShape);
-      const times = known.get(key) ?? (await pairOfTimes(graph, layer, inputShape, options));
-      known.set(key, times);
-      const [floatMs, formMs] = times;
-      const more = { ...about, floatMs, formMs };
+      if (!known.has(key)) {
+        const use = { ...onlyUse(options), least: leastSpeedup };
+        known.set(key, await layerSpeedup(graph, layer, inputShape, rewriteFor(options), use));
+      }
+      const speedup = known.get(key);
+      const [floatMs, formMs] = speedup?.ms ?? [];
+      const more = { ...about, ...defined({ floatMs, formMs }) };
       // Lookups take hardly any time: the size of their table is what counts.
-      const gains = layer.kind === "lookup" || floatMs / formMs >= leastSpeedup;
-      if (Number.isNaN(formMs)) results.push({ ...about, form: "float32", reason: "the engine has no kernel for it" });
-      else if (gains || evenIfSlower) results.push({ ...more, form });
-      else results.push({ ...more, form: "float32", reason: `no faster: ${(floatMs / formMs).toFixed(2)} ×` });
+      const gains = layer.kind === "lookup" || evenIfSlower || (speedup !== undefined && isFaster(speedup, leastSpeedup));
+      if (speedup === undefined) results.push({ ...about, form: "float32", reason: "the engine has no kernel for it" });
+      else if (gains) results.push({ ...more, form });
+      else results.push({ ...more, form: "float32", reason: `no faster: ${shownSpeedup(speedup)}` });
     }
   }
   return results;
 }
 
-async function pairOfTimes(
-  graph: FileGraph,
-  layer: Layer,
-  inputShape: readonly number[],
-  options: QuantizeOptions,
-): Promise<readonly [number, number]> {
-  const [floatMs = NaN, formMs = NaN] = await layerTimes(graph, layer, inputShape, [rewriteFor(options)], onlyUse(options));
-  return [floatMs, formMs];
-}
+/** A speedup with the bounds between which it lies. */
+const shownSpeedup = ({ median, low, high }: Omit<Speedup, "ms">): string =>
+  `${median.toFixed(2)} × (${low.toFixed(2)} to ${high.toFixed(2)})`;
 
 /** A file ready to be quantized, and the measured gain of each layer. */
 export interface QuantizePlan {
@@ -179,7 +179,7 @@ async function gaining(
     quantizeLayers(plan, some, { one, calibration: [one] }, plainly);
   const { names: best, speedup } = await fastestIslands(source, islands, gains, make, [one, ...calibration.slice(0, 1)], use);
   const reason =
-    best.size === 0 ? `the whole is no faster: ${speedup.toFixed(2)} ×` : "the conversions around it take what it gains";
+    best.size === 0 ? `the whole is no faster: ${shownSpeedup(speedup)}` : "the conversions around it take what it gains";
   return layers.map((layer) =>
     layer.form === "float32" || best.has(layer.name) ? layer : { ...layer, form: "float32", reason },
   );
