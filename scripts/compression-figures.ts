@@ -1,5 +1,5 @@
 /**
- * @module Figures of compression against the literature, measured through the command line: `node dist/scripts/compression-figures.js NAME… [--folder F] [--seeds 1,2,3] [--minutes M]`
+ * @module Figures of compression against the literature, measured through the command line: `node dist/scripts/compression-figures.js NAME… [--folder F] [--seeds 1,2,3] [--minutes M] [--threads N]`
  * prints one JSON document for each of `lenet`, `hinton`, `resnet` and `text`, for benchmarks/compression.md. With DESCENT_DATA set; `text` needs --init FOLDER, a sentence encoder in Hugging
  * Face's form. Runs that are finished are kept and not made again, so that a command that was killed, or that ended after --minutes, goes on where it was.
  */
@@ -18,6 +18,8 @@ const { values, positionals } = parseArgs({
     rows: { type: "string", default: "3000" },
     seeds: { type: "string", default: "1,2,3" },
     minutes: { type: "string", default: "1000" },
+    threads: { type: "string" },
+    "teacher-epochs": { type: "string", default: "40" },
   },
 });
 const { folder } = values;
@@ -40,7 +42,9 @@ function descent(name: string, line: string): Summary {
     if (Date.now() > END) throw new Error(`the time is up before ${name}; the same command goes on`);
     const verb = line.split(" ")[0];
     const goesOn = verb === "train" && existsSync(join(path(name), "checkpoints"));
-    const args = goesOn ? ["train", "--resume", path(name)] : [...line.split(" "), "--out", path(name), "--overwrite"];
+    const made = [...line.split(" "), "--out", path(name), "--overwrite"];
+    const threads = values.threads === undefined ? [] : ["--threads", values.threads];
+    const args = [...(goesOn ? ["train", "--resume", path(name)] : made), ...threads];
     console.error(`descent ${args.join(" ")}`);
     const { status } = spawnSync(process.execPath, [MAIN, ...args, "--json"], { stdio: ["ignore", "ignore", "inherit"] });
     if (status !== 0) throw new Error(`descent ${line}: ended with ${status}`);
@@ -73,8 +77,8 @@ function lenet(): unknown {
 function hinton(): unknown {
   // A teacher that has not learned its own images yet (25 epochs: 98.9 % of them) teaches nothing: students were worse than alone.
   const teacher = descent(
-    "teacher-80",
-    "train image-classification --data mnist --model mlp-1200 --augment crop:2 --epochs 80 --lr 0.001 --no-check",
+    "teacher",
+    `train image-classification --data mnist --model mlp-1200 --augment crop:2 --epochs ${values["teacher-epochs"]} --lr 0.001 --no-check`,
   );
   const each = SEEDS.map((seed) => {
     const settings = `--epochs 20 --lr 0.001 --seed ${seed}`;
@@ -84,7 +88,7 @@ function hinton(): unknown {
     );
     const taught = descent(
       `student-taught-${seed}`,
-      `distill ${path("teacher-80")} --student mlp-800 --augment none ${settings} --temperature 4 --alpha 0.9`,
+      `distill ${path("teacher")} --student mlp-800 --augment none ${settings} --temperature 20 --alpha 0.9`,
     );
     return { seed, alone: errors(alone), taught: errors(taught) };
   });
