@@ -9,6 +9,7 @@ import { encodeModel, graphToModel, OnnxModel } from "../../onnx/index.js";
 import { lowerGraph, resolveForUse } from "../../ops/index.js";
 import { compile } from "../../runtime/index.js";
 import { Random } from "../../util/random.js";
+import { sum } from "../../util/vectors.js";
 import { deviation } from "../certificate.js";
 import { FileGraph, nodeProto, tensorProto } from "../file-graph.js";
 import { quantizeFile } from "./quantize.js";
@@ -76,8 +77,8 @@ const images = (count: number, random: Random): { readonly x: TensorData } => ({
   ),
 });
 
-function net(): ModelProto {
-  const random = new Random(5, "reconstruct.test");
+function net(seed = 5): ModelProto {
+  const random = new Random(seed, "reconstruct.test");
   const model = new Net();
   const x = input("x", [symbol("N"), 2, 8, 8]);
   const [names, values] = [new Map<Tensor, string>(), new Map<Tensor, TensorData>()];
@@ -101,29 +102,40 @@ test("blocks are what lies between values that alone pass on", () => {
 
 for (const refinement of ["adaround", "brecq"] as const)
   test(`${refinement}: every weight is one of its two neighbours, and outputs are nearer to float32`, async () => {
-    const file = net();
-    const random = new Random(6, "images");
-    const data = { one: images(1, random), calibration: Array.from({ length: 6 }, () => images(16, random)) };
-    const judged = images(256, random);
-    const answer = async (model: ModelProto): Promise<Float64Array> => {
-      await using session = await compile(new OnnxModel(encodeModel(model)));
-      return toNumbers((await session.call(judged))["y"] as TensorData).slice();
-    };
-    const expected = await answer(file);
-    const options = { form: "int8-static", evenIfSlower: true, roundingSteps: 300 } as const;
-    const errorOf = async (model: ModelProto): Promise<number> => deviation(expected, await answer(model)).relativeError;
-    const plain = await errorOf((await quantizeFile(file, data, options)).model);
-    const { model } = await quantizeFile(file, data, { ...options, refinement });
-    const refined = await errorOf(model);
-    assert.ok(refined < 0.9 * plain, `${refined} against ${plain}`);
-    const [before, after] = [new FileGraph(file), new FileGraph(model)];
-    for (const { weight, weightShape } of staticLayers(before)) {
-      const { data: codes } = after.numbersOf(`${weight}.int8`) as TensorData;
-      const { data: scales } = after.numbersOf(`${weight}.int8.scale`) as TensorData;
-      const inner = codes.length / Number(weightShape[0]);
-      before.floatsOf(weight)?.data.forEach((value, i) => {
-        const ratio = value / Number(scales[Math.floor(i / inner)]);
-        assert.ok(Math.abs(ratio - Number(codes[i])) < 1 + 1e-4, `${weight}: ${ratio} became ${codes[i]}`);
-      });
+    // Rounding to the nearest is off by much in one net and by little in another: they are judged together.
+    const [plain, refined] = [[] as number[], [] as number[]];
+    for (const seed of [5, 6, 7, 8]) {
+      const found = await compared(net(seed), refinement);
+      plain.push(found.plain);
+      refined.push(found.refined);
     }
+    assert.ok(sum(refined) < 0.9 * sum(plain), `${refined.join(", ")} against ${plain.join(", ")}`);
   });
+
+/** Relative errors of a net's outputs by rounding to the nearest and by learned rounding, whose weights are checked. */
+async function compared(file: ModelProto, refinement: "adaround" | "brecq"): Promise<{ plain: number; refined: number }> {
+  const random = new Random(6, "images");
+  const data = { one: images(1, random), calibration: Array.from({ length: 6 }, () => images(16, random)) };
+  const judged = images(256, random);
+  const answer = async (model: ModelProto): Promise<Float64Array> => {
+    await using session = await compile(new OnnxModel(encodeModel(model)));
+    return toNumbers((await session.call(judged))["y"] as TensorData).slice();
+  };
+  const expected = await answer(file);
+  const options = { form: "int8-static", evenIfSlower: true, roundingSteps: 300 } as const;
+  const errorOf = async (model: ModelProto): Promise<number> => deviation(expected, await answer(model)).relativeError;
+  const plain = await errorOf((await quantizeFile(file, data, options)).model);
+  const { model } = await quantizeFile(file, data, { ...options, refinement });
+  const refined = await errorOf(model);
+  const [before, after] = [new FileGraph(file), new FileGraph(model)];
+  for (const { weight, weightShape } of staticLayers(before)) {
+    const { data: codes } = after.numbersOf(`${weight}.int8`) as TensorData;
+    const { data: scales } = after.numbersOf(`${weight}.int8.scale`) as TensorData;
+    const inner = codes.length / Number(weightShape[0]);
+    before.floatsOf(weight)?.data.forEach((value, i) => {
+      const ratio = value / Number(scales[Math.floor(i / inner)]);
+      assert.ok(Math.abs(ratio - Number(codes[i])) < 1 + 1e-4, `${weight}: ${ratio} became ${codes[i]}`);
+    });
+  }
+  return { plain, refined };
+}

@@ -2,7 +2,7 @@
  * @module Adaptive rounding: for each weight it is learned whether it is rounded up or down, layer by layer or block by block, so that the outputs stay
  * those of float32, with the inputs that the quantized part before gives.
  *
- *     w̃ = s · clip(⌊w/s⌋ + h(V), −127, 127),   h(V) = clip(1.2 σ(V) − 0.1, 0, 1)
+ *     w̃ = s · clip(⌊w/s⌋ + h(V), −m, m),   h(V) = clip(1.2 σ(V) − 0.1, 0, 1),   m: the largest code
  *
  * Sources: Nagel et al. 2020 (AdaRound), arXiv:2004.10568, equations 21 to 25, by layers; Li et al. 2021 (BRECQ), arXiv:2102.05426, algorithm 1, by blocks
  * between which one value passes, errors weighted by squared gradients of the divergence of the outputs. Differs from them: activations inside a block are
@@ -27,6 +27,7 @@ import type { Range } from "./calibration.js";
 import { calibrate } from "./calibration.js";
 import type { QuantizeData, QuantizeOptions } from "./options.js";
 import { onlyUse } from "./options.js";
+import { LARGEST_CODE } from "./saturation.js";
 import type { ChannelWeights, StaticLayerWeights, StaticPlan } from "./static.js";
 import { applyStatic, channelAxis, channelNumbers, plainWeights, resultOf, roundActivation, staticPlan } from "./static.js";
 
@@ -126,7 +127,7 @@ function rounding(
 }
 
 /** Puts softly rounded weights in the place of a layer's own. */
-function soften(graph: FileGraph, layer: Layer, weights: ChannelWeights): void {
+function soften(graph: FileGraph, layer: Layer, weights: ChannelWeights, largest: number): void {
   const { weight, weightShape } = layer;
   const { floors, v } = rounding(layer, graph.floatsOf(weight)?.data ?? new Float32Array(), weights);
   const node = graph.nodes.find((each) => each.opType === layer.node.opType && each.inputs[1] === weight);
@@ -137,7 +138,7 @@ function soften(graph: FileGraph, layer: Layer, weights: ChannelWeights): void {
     graph.addConstant(`${weight}.${what}`, "float32", dims, numbers);
   const whole = named("floors", weightShape, floors);
   const step = named("steps", stepShape, weights.scales);
-  const [stretch, shift, zero, one, least, most] = [STRETCH, SHIFT, 0, 1, -127, 127].map((x, i) =>
+  const [stretch, shift, zero, one, least, most] = [STRETCH, SHIFT, 0, 1, -largest, largest].map((x, i) =>
     named(`number${i}`, [], Float32Array.of(x)),
   ) as [string, string, string, string, string, string];
   const at = (what: string): string => graph.fresh(`${weight}.soft.${what}`);
@@ -271,7 +272,8 @@ async function learned(
 ): Promise<Map<string, Float32Array>> {
   const part = new FileGraph(partOf(model, block.nodes, block.inputs, [block.output]));
   const whole = new FileGraph(model);
-  for (const layer of block.layers) soften(part, layer, plainWeights(whole, layer).weights);
+  const { largestCode: most = LARGEST_CODE } = options;
+  for (const layer of block.layers) soften(part, layer, plainWeights(whole, layer, most).weights, most);
   const inside = new Set([...block.inputs, ...block.nodes.flatMap(({ outputs }) => outputs)]);
   for (const name of plan.activations)
     if (inside.has(name) && name !== block.output) roundActivation(part, name, ranges.get(name) ?? { low: 0, high: 0 });
@@ -327,7 +329,8 @@ export async function reconstructed(
   const plan = staticPlan(graph, layers);
   const ranges = await calibrate(model, plan.activations, data.calibration, options.calibration ?? "min-max", onlyUse(options));
   const made = new Map<string, StaticLayerWeights>();
-  const weightsOf = (layer: Layer): StaticLayerWeights => made.get(layer.name) ?? plainWeights(graph, layer);
+  const { largestCode: most = LARGEST_CODE } = options;
+  const weightsOf = (layer: Layer): StaticLayerWeights => made.get(layer.name) ?? plainWeights(graph, layer, most);
   const blocks = by === "layer" ? layerBlocks(graph, layers) : passBlocks(graph, layers);
   for (const [i, block] of blocks.entries()) {
     options.onLayer?.(i, blocks.length);
@@ -352,11 +355,11 @@ export async function reconstructed(
     }));
     const found = await learned(model, block, plan, ranges, batches, options);
     for (const layer of block.layers) {
-      const { weights, bias } = plainWeights(graph, layer);
+      const { weights, bias } = plainWeights(graph, layer, most);
       const { floors } = rounding(layer, graph.floatsOf(layer.weight)?.data ?? new Float32Array(), weights);
       const v = found.get(`${layer.weight}${ROUNDING}`) ?? new Float32Array();
       const codes = Int8Array.from(floors, (whole, j) =>
-        Math.max(-127, Math.min(127, whole + (softly(v[j] ?? 0) >= 0.5 ? 1 : 0))),
+        Math.max(-most, Math.min(most, whole + (softly(v[j] ?? 0) >= 0.5 ? 1 : 0))),
       );
       made.set(layer.name, { weights: { codes, scales: weights.scales }, bias });
     }

@@ -14,6 +14,7 @@ import type { Layer } from "../layers.js";
 import { roundHalfEven } from "./blocks.js";
 import type { Range } from "./calibration.js";
 import type { StaticLayerWeights, StaticPlan } from "./static.js";
+import { LARGEST_CODE } from "./saturation.js";
 import { applyStatic, channelAxis, channelWeights, putRounded, scaleOfRange } from "./static.js";
 
 /** The end of the names of trained factors. */
@@ -36,38 +37,61 @@ function learnedScale(graph: FileGraph, name: string, scales: Float32Array, dims
   return [learned, nodeProto("Mul", [fixed, factor], [learned])];
 }
 
-/** Makes the file of a plan in which steps are learned. `sizes`: numbers of one example in each activation. */
+/** Holds a layer's weights within `most` steps, where that is less than 8 bits hold by themselves: the nodes, and what they make. */
+function heldWeights(graph: FileGraph, layer: Layer, scale: string, most: number): [string, NodeProto[]] {
+  const { weight, weightShape } = layer;
+  if (most === LARGEST_CODE) return [weight, []];
+  const count = graph.addConstant(`${weight}.most`, "float32", [], [most]);
+  const along = weightShape.map((d, i) => (i === channelAxis(layer) ? d : 1));
+  const shape = graph.addConstant(`${weight}.along`, "int64", [along.length], along);
+  const [reach, high, low, cut, held] = ["reach", "high", "low", "cut", "held"].map((what) =>
+    graph.fresh(`${weight}.${what}`),
+  ) as [string, string, string, string, string];
+  const nodes = [
+    nodeProto("Mul", [scale, count], [reach]),
+    nodeProto("Reshape", [reach, shape], [high]),
+    nodeProto("Neg", [high], [low]),
+    nodeProto("Min", [weight, high], [cut]),
+    nodeProto("Max", [cut, low], [held]),
+  ];
+  return [held, nodes];
+}
+
+/** Makes the file of a plan in which steps are learned. `sizes`: numbers of one example in each activation; `most`: the largest code of a weight. */
 export function awareFile(
   model: ModelProto,
   plan: StaticPlan,
   ranges: ReadonlyMap<string, Range>,
   sizes: ReadonlyMap<string, number>,
+  most = LARGEST_CODE,
 ): AwareFile {
   const graph = new FileGraph(model);
   const trained: string[] = [];
   const gradientScales = new Map<string, number>();
-  const learn = (name: string, scale: number, count: number, most: number): void => {
+  const learn = (name: string, scale: number, count: number, largest: number): void => {
     trained.push(`${name}${STEP}`);
-    gradientScales.set(`${name}${STEP}`, 1 / (Math.sqrt(count * most) * scale ** 2));
+    gradientScales.set(`${name}${STEP}`, 1 / (Math.sqrt(count * largest) * scale ** 2));
   };
   for (const layer of plan.layers) {
     const { weight, weightShape, bias } = layer;
     const node = graph.nodes.find((each) => each.opType === layer.node.opType && each.inputs[1] === weight);
     if (node === undefined) continue;
-    const { scales } = channelWeights(layer, graph.floatsOf(weight)?.data ?? new Float32Array());
+    const { scales } = channelWeights(layer, graph.floatsOf(weight)?.data ?? new Float32Array(), most);
     const [scale, product] = learnedScale(graph, `${weight}.int8`, scales, [scales.length]);
     const zero = graph.addConstant(`${weight}.int8.zero`, "int8", [scales.length], new Int8Array(scales.length));
     const [codes, real] = [graph.fresh(`${weight}.int8`), graph.fresh(`${weight}.rounded`)];
     const axis = [intAttribute("axis", channelAxis(layer))];
+    const [held, holding] = heldWeights(graph, layer, scale, most);
     graph.replace(node, [
       product,
-      nodeProto("QuantizeLinear", [weight, scale, zero], [codes], axis),
+      ...holding,
+      nodeProto("QuantizeLinear", [held, scale, zero], [codes], axis),
       nodeProto("DequantizeLinear", [codes, scale, zero], [real], axis),
       { ...node, inputs: node.inputs.map((name) => (name === weight ? real : name)) },
     ]);
     trained.push(weight, ...(bias === undefined ? [] : [bias]));
     const mean = scales.reduce((sum, s) => sum + s, 0) / scales.length;
-    learn(`${weight}.int8`, mean, sizeOf(weightShape) / scales.length, 127);
+    learn(`${weight}.int8`, mean, sizeOf(weightShape) / scales.length, most);
   }
   for (const name of plan.activations) {
     const { scale, zero } = scaleOfRange(ranges.get(name) ?? { low: 0, high: 0 });
@@ -95,6 +119,7 @@ export function trainedStatic(
   planOf: (graph: FileGraph) => StaticPlan,
   ranges: ReadonlyMap<string, Range>,
   numbersOf: (name: string) => Float32Array | undefined,
+  most = LARGEST_CODE,
 ): ModelProto {
   const graph = new FileGraph(model);
   for (const { name, dims } of model.graph.initializers) {
@@ -112,15 +137,16 @@ export function trainedStatic(
     }),
   );
   const original = new FileGraph(model);
+  const least = most === LARGEST_CODE ? -most - 1 : -most;
   const weightsOf = (layer: Layer): StaticLayerWeights => {
     const data = graph.floatsOf(layer.weight)?.data ?? new Float32Array();
-    const begun = channelWeights(layer, original.floatsOf(layer.weight)?.data ?? new Float32Array()).scales;
+    const begun = channelWeights(layer, original.floatsOf(layer.weight)?.data ?? new Float32Array(), most).scales;
     const steps = factors(`${layer.weight}.int8`);
     const scales = begun.map((scale, c) => scale * (steps[c] ?? 1));
     const inner = channelAxis(layer) === 0 ? data.length / scales.length : 1;
     const codes = Int8Array.from(data, (value, i) => {
       const scale = scales[channelAxis(layer) === 0 ? Math.floor(i / inner) : i % scales.length] as number;
-      return Math.max(-128, Math.min(127, roundHalfEven(Math.fround(value / scale))));
+      return Math.max(least, Math.min(most, roundHalfEven(Math.fround(value / scale))));
     });
     return { weights: { codes, scales }, bias: layer.bias === undefined ? undefined : graph.floatsOf(layer.bias)?.data };
   };

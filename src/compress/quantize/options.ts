@@ -24,7 +24,7 @@ export interface QuantizeOptions extends CompileOptions {
   readonly refinement?: Refinement;
   /** Training steps for each layer or block whose rounding is learned. */
   readonly roundingSteps?: number;
-  /** The largest weight of `int8-dynamic`: 127, or 63 where products saturate; left out, the machine is asked. */
+  /** The largest weight of `int8-dynamic` and `int8-static`: 127, or 63 where products saturate; left out, the machine is asked. */
   readonly largestCode?: number;
   /** Layers that stay as they are, by name. */
   readonly keep?: ReadonlySet<string>;

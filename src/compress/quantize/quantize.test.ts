@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Tensor, TensorData } from "../../graph/index.js";
-import { fromNumbers, Graph, input, symbol, toNumbers } from "../../graph/index.js";
+import { fromNumbers, Graph, input, sizeOf, symbol, toNumbers } from "../../graph/index.js";
 import { Gpt2, resNet20Cifar } from "../../models/index.js";
 import type { Module } from "../../nn/index.js";
-import { Linear } from "../../nn/index.js";
+import { Conv2d, Linear } from "../../nn/index.js";
 import type { ModelProto } from "../../onnx/index.js";
 import { encodeModel, graphToModel, OnnxModel } from "../../onnx/index.js";
 import { lowerGraph, resolveForUse } from "../../ops/index.js";
@@ -126,6 +126,29 @@ for (const [options, of, error, size] of CASES) {
     assert.ok(layers.some(({ form }) => form === options.form));
   });
 }
+
+for (const form of ["int8-static", "int8-dynamic", "int8", "int4"] as const)
+  test(`${form}: sums of the largest products are right, on processors whose 8-bit products saturate too`, async () => {
+    const layers = {
+      product: new Linear(64, 32, { bias: false }),
+      convolution: new Conv2d(16, 32, { kernelSize: 3, bias: false }),
+    };
+    for (const [name, layer] of Object.entries(layers)) {
+      if (name === "convolution" && form !== "int8-static") continue;
+      const shape = name === "product" ? [64] : [16, 6, 6];
+      const x = input("x", [N, ...shape]);
+      const file = fileOf(layer, { x }, () => layer.forward(x).relu());
+      const graph = new FileGraph(file);
+      for (const { name: weight, dims } of file.graph.initializers)
+        if (dims.length > 1) graph.setConstant(weight, dims, new Float32Array(layer.weight.size).fill(0.01));
+      const feeds = { x: fromNumbers("float32", [4, ...shape], new Float32Array(4 * sizeOf(shape)).fill(1)) };
+      const options = { form, evenIfSlower: true, blockSize: 32 };
+      const made = await quantizeFile(graph.model(), { one: feeds, calibration: [feeds] }, options);
+      const given = deviation(await answer(graph.model(), feeds), await answer(made.model, feeds));
+      assert.ok(made.layers.some((each) => each.form === form));
+      assert.ok(given.relativeError <= 0.02, `${name}: relative error ${given.relativeError}`);
+    }
+  });
 
 test("a layer that gains nothing stays in float32 and says so; one that is kept, too", async () => {
   const { file, feeds } = texts();

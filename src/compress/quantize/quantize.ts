@@ -199,13 +199,15 @@ export async function quantizeLayers(
 ): Promise<ModelProto> {
   if (names.size === 0) return source;
   const among = (graph: FileGraph): Layer[] => candidates(graph, options).filter(({ name }) => names.has(name));
-  const refined = await refine(plain, among, data, options);
+  const isInteger = options.form === "int8-dynamic" || options.form === "int8-static";
+  const most = isInteger ? (options.largestCode ?? (await largestCode(onlyUse(options)))) : undefined;
+  const settled = { ...options, ...defined({ largestCode: most }) };
+  const refined = await refine(plain, among, data, settled);
   const graph = new FileGraph(refined.model);
   const layers = among(graph);
-  if (options.form === "int8-static") await applyStaticForm(graph, refined, layers, data, options);
+  if (options.form === "int8-static") await applyStaticForm(graph, refined, layers, data, settled);
   else {
     const shared: SharedActivations = new Map();
-    const most = options.form === "int8-dynamic" ? (options.largestCode ?? (await largestCode(onlyUse(options)))) : undefined;
     for (const layer of layers) applyForm(graph, layer, weightForm(graph, layer, options, refined, most), shared);
   }
   return graph.model();
@@ -268,7 +270,7 @@ async function applyStaticForm(
   options: QuantizeOptions,
 ): Promise<void> {
   const plan = staticPlan(graph, layers);
-  const { calibration = "min-max" } = options;
+  const { calibration = "min-max", largestCode: most } = options;
   const ranges = await calibrate(refined.model, plan.activations, data.calibration, calibration, onlyUse(options));
-  applyStatic(graph, plan, ranges, (layer) => refined.channels.get(layer.name) ?? plainWeights(graph, layer));
+  applyStatic(graph, plan, ranges, (layer) => refined.channels.get(layer.name) ?? plainWeights(graph, layer, most));
 }

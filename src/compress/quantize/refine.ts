@@ -137,7 +137,7 @@ async function corrected(
   const graph = new FileGraph(model);
   const made = new Map<string, StaticLayerWeights>();
   for (const layer of layersOf(graph)) {
-    const { weights, bias } = plainWeights(graph, layer);
+    const { weights, bias } = plainWeights(graph, layer, options.largestCode);
     const plain = graph.floatsOf(layer.weight)?.data ?? new Float32Array();
     const lost = channelNumbers(layer, weights).map((value, i) => (plain[i] as number) - value);
     const mean = await meanOutputs(model, graph, layer, lost, data, options);

@@ -10,6 +10,7 @@ import type { Layer } from "../layers.js";
 import { layersOf } from "../layers.js";
 import type { Range } from "./calibration.js";
 import { rangeToScale } from "./blocks.js";
+import { LARGEST_CODE } from "./saturation.js";
 
 /** Ops without weights that have integer kernels; they are quantized if all their inputs are. */
 const CARRIERS = new Set(["Add", "MaxPool", "AveragePool", "GlobalAveragePool", "Concat", "Pad"]);
@@ -66,8 +67,8 @@ export interface ChannelWeights {
 /** The axis of a layer's output channels in its constant. */
 export const channelAxis = ({ kind, isTransposed }: Layer): 0 | 1 => (kind === "convolution" || isTransposed ? 0 : 1);
 
-/** Quantizes weights by the largest number of each channel. */
-export function channelWeights(layer: Layer, data: Float32Array): ChannelWeights {
+/** Quantizes weights by the largest number of each channel, which becomes `most`. */
+export function channelWeights(layer: Layer, data: Float32Array, most = LARGEST_CODE): ChannelWeights {
   const axis = channelAxis(layer);
   const channels = layer.weightShape[axis] ?? 1;
   const inner = axis === 0 ? data.length / channels : 1;
@@ -77,9 +78,9 @@ export function channelWeights(layer: Layer, data: Float32Array): ChannelWeights
     const c = channelOf(i);
     largest[c] = Math.max(largest[c] as number, Math.abs(value));
   });
-  const scales = largest.map((most) => (most === 0 ? 1 : most / 127));
+  const scales = largest.map((value) => (value === 0 ? 1 : value / most));
   const codes = Int8Array.from(data, (value, i) =>
-    Math.max(-127, Math.min(127, Math.round(value / (scales[channelOf(i)] as number)))),
+    Math.max(-most, Math.min(most, Math.round(value / (scales[channelOf(i)] as number)))),
   );
   return { codes, scales };
 }
@@ -171,9 +172,9 @@ export function staticLayerFile(file: ModelProto): ModelProto {
 
 const UINT8 = 2;
 
-/** A layer's weights rounded to the nearest. */
-export function plainWeights(graph: FileGraph, layer: Layer): StaticLayerWeights {
-  const weights = channelWeights(layer, graph.floatsOf(layer.weight)?.data ?? new Float32Array());
+/** A layer's weights rounded to the nearest; the largest of a channel becomes `most`. */
+export function plainWeights(graph: FileGraph, layer: Layer, most = LARGEST_CODE): StaticLayerWeights {
+  const weights = channelWeights(layer, graph.floatsOf(layer.weight)?.data ?? new Float32Array(), most);
   return { weights, bias: layer.bias === undefined ? undefined : graph.floatsOf(layer.bias)?.data };
 }
 

@@ -7,6 +7,7 @@ import { awareFile, STEP_GROUP, stepGradients, trainedStatic } from "../../compr
 import { calibrate } from "../../compress/quantize/calibration.js";
 import type { QuantizeData, QuantizeOptions } from "../../compress/quantize/options.js";
 import { onlyUse } from "../../compress/quantize/options.js";
+import { largestCode } from "../../compress/quantize/saturation.js";
 import { staticLayers, staticPlan } from "../../compress/quantize/static.js";
 import type { StaticPlan } from "../../compress/quantize/static.js";
 import { sizeOf } from "../../graph/index.js";
@@ -50,7 +51,8 @@ export async function trainAware(
   const use = onlyUse(options);
   const ranges = await calibrate(plain, plan.activations, given.calibration, options.calibration ?? "min-max", use);
   const shapes = await activationShapes(plain, plan.activations, given.one, use);
-  const made = awareFile(plain, plan, ranges, new Map([...shapes].map(([name, shape]) => [name, sizeOf(shape)])));
+  const most = options.largestCode ?? (await largestCode(use));
+  const made = awareFile(plain, plan, ranges, new Map([...shapes].map(([name, shape]) => [name, sizeOf(shape)])), most);
   const { model, path, config } = source;
   const file = { bytes: encodeModel(made.file), where: path, parameters: { include: made.trained } };
   await using opened = new FileModel(model.task, model.modelName, model.info, file);
@@ -63,5 +65,6 @@ export async function trainAware(
     before: [stepGradients(made.gradientScales)],
     groups: [STEP_GROUP],
   });
-  return trainedStatic(plain, planOf, ranges, (name) => trained.weights.get(name)?.data as Float32Array | undefined);
+  const numbersOf = (name: string): Float32Array | undefined => trained.weights.get(name)?.data as Float32Array | undefined;
+  return trainedStatic(plain, planOf, ranges, numbersOf, most);
 }

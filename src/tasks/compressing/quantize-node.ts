@@ -173,8 +173,19 @@ async function quantizedWithParity(source: ModelProto, settings: QuantizationInp
   }
 }
 
+/** Finds the largest weight of a form that multiplies in 8 bits, and says where 7 bits are all; nothing for other forms. */
+async function weightLimit(
+  form: Form,
+  { largestCode: asked }: QuantizeRequest,
+  note: QuantizeContext["note"],
+): Promise<Pick<QuantizeOptions, "largestCode">> {
+  if (form !== "int8-dynamic" && form !== "int8-static") return {};
+  const most = asked ?? (await largestCode());
+  if (most < LARGEST_CODE) note(`${form}: 8-bit products saturate on this processor, so weights are rounded to 7 bits`);
+  return { largestCode: most };
+}
+
 /** The form that training with the rounding in place makes. */
-const SEVEN_BITS = "int8-dynamic: 8-bit products saturate on this processor, so weights are rounded to 7 bits";
 const AWARE = { form: "int8-static", reason: "it is what --aware trains" } as const;
 
 /** ConfigError for a form or a refinement that training does not go with. */
@@ -244,7 +255,7 @@ export async function quantizeRun(path: string, request: QuantizeRequest, contex
   const suited = request.aware === undefined ? formFor(source.file, writesText(source)) : AWARE;
   const form = request.form ?? suited.form;
   if (request.form === undefined) note(`${form}: ${suited.reason}; --form says otherwise`);
-  if (form === "int8-dynamic" && (await largestCode()) < LARGEST_CODE) note(SEVEN_BITS);
+  const limit = await weightLimit(form, request, note);
   checkRefinement({ form, ...(request.refinement && { refinement: request.refinement }) });
   const { calibrationExamples = CALIBRATION_EXAMPLES, keep = [], mostLoss, sensitivity = false, aware, ...options } = request;
   checkAware(request, form);
@@ -254,7 +265,7 @@ export async function quantizeRun(path: string, request: QuantizeRequest, contex
   const accepts = mostLoss === undefined ? undefined : await acceptsWithin(source, data, mostLoss);
   const line = progress?.({ label: "measure layers", total: 1, unit: "layers" });
   const onLayer = (done: number, total: number): void => line?.update(done / total);
-  const asked: QuantizeOptions = { ...options, form, keep: keptLayers(source.file, keep), onLayer };
+  const asked: QuantizeOptions = { ...options, ...limit, form, keep: keptLayers(source.file, keep), onLayer };
   const train =
     aware &&
     ((plain: ModelProto, names: ReadonlySet<string>) =>
