@@ -1,5 +1,6 @@
 /**
- * @module Files in folders and archives that are called by their class: `CLASS/file`, or the same below `train`, `val` and `test`.
+ * @module Files in folders and archives that are called by their class: `CLASS/file`, or the same below `train`, `val` and `test`; or side by side, with the
+ * class in their names.
  */
 import { join, relative, sep } from "node:path";
 import { entriesBelow } from "./files-node.js";
@@ -14,6 +15,8 @@ export interface ExampleFiles {
   /** The files' name in messages: "images". */
   readonly what: string;
   readonly isExample: (file: string) => boolean;
+  /** The class that a file's name begins with; left out, names tell none. */
+  readonly classOf?: (file: string) => string | undefined;
 }
 
 /** A file by its path, or its bytes and what messages call it; its class is the name of its folder. */
@@ -49,11 +52,56 @@ function wrappers(paths: readonly (readonly string[])[], kind: ExampleFiles): nu
   }
 }
 
+interface FoundFile {
+  readonly path: readonly string[];
+  readonly file: Omit<ClassFile, "label">;
+}
+
+/** The parts that examples side by side are of (`dog.1.jpg`, `train/dog.1.jpg`, `test1/1.jpg`); undefined where folders are classes. */
+function sideBySide(found: readonly FoundFile[], { isExample }: ExampleFiles): (FoundFile & { part: PartName })[] | undefined {
+  const examples = found.filter(({ path }) => isOwn(path) && isExample(path.at(-1) ?? ""));
+  const isWrapped = new Set(examples.map(({ path }) => path[0])).size === 1;
+  const placed = examples.flatMap(({ path, file }) => {
+    const [step = ""] = path;
+    const part = path.length === 1 ? "train" : (partNamed(step.replace(/\d+$/, "")) ?? (isWrapped ? "train" : undefined));
+    return part === undefined || path.length > 2 ? [] : [{ part, path, file }];
+  });
+  return placed.length === examples.length && placed.some(({ part }) => part === "train") ? placed : undefined;
+}
+
+/** Examples side by side by the classes in their names, which several share; nothing where names tell no classes. */
+function sortedByName(examples: readonly (FoundFile & { part: PartName })[], kind: ExampleFiles, notes: string[]): FilesByPart {
+  const byPart = new Map<PartName, ClassFile[]>();
+  let left = 0;
+  for (const { part, path, file } of examples) {
+    const label = kind.classOf?.(path.at(-1) ?? "");
+    if (label === undefined && part === "train") return new Map();
+    if (label === undefined) left++;
+    else {
+      const files = byPart.get(part) ?? [];
+      byPart.set(part, files);
+      files.push({ ...file, label });
+    }
+  }
+  const training = byPart.get("train") ?? [];
+  const classes = [...new Set(training.map(({ label }) => label))].sort();
+  if (classes.length < 2 || classes.length * 2 > training.length) return new Map();
+  const shown = classes.length > 5 ? `${classes.slice(0, 4).join(", ")} and ${classes.length - 4} more` : classes.join(", ");
+  notes.push(`classes are what the names of files begin with: ${shown}`);
+  if (left > 0) notes.push(`${left} ${kind.what} without a class in their names were left out`);
+  return byPart;
+}
+
 /** Files sorted into parts. Those beside folders named train and test are of no part, and are left alone. */
-function sorted(
-  found: readonly { readonly path: readonly string[]; readonly file: Omit<ClassFile, "label"> }[],
-  kind: ExampleFiles,
-): FilesByPart {
+function sorted(found: readonly FoundFile[], kind: ExampleFiles, notes: string[]): FilesByPart {
+  const examples = sideBySide(found, kind);
+  const named = examples === undefined ? undefined : sortedByName(examples, kind, notes);
+  // Folders that are called as parts are no classes.
+  if (
+    named !== undefined &&
+    (named.size > 0 || examples?.some(({ path }) => path.length > 1 && partNamed(path[0] ?? "")) === true)
+  )
+    return named;
   const placed = found.flatMap(({ path, file }) => {
     const place = placeOf(path, kind);
     return place === undefined ? [] : [{ ...place, file }];
@@ -75,7 +123,7 @@ function sorted(
  *
  * Errors: DataError for a class without files.
  */
-export async function readClassFolders(folder: string, kind: ExampleFiles): Promise<FilesByPart> {
+export async function readClassFolders(folder: string, kind: ExampleFiles, notes: string[] = []): Promise<FilesByPart> {
   const listed = await entriesBelow(folder);
   const files = listed
     .filter((entry) => entry.isFile() || entry.isSymbolicLink())
@@ -84,11 +132,9 @@ export async function readClassFolders(folder: string, kind: ExampleFiles): Prom
   const stepsOf = (file: string): string[] => relative(folder, file).split(sep);
   const around = wrappers(files.map(stepsOf), kind);
   const pathOf = (file: string): string[] => stepsOf(file).slice(around);
-  const byPart = sorted(
-    files.map((file) => ({ path: pathOf(file), file: { source: file } })),
-    kind,
-  );
-  if (byPart.size === 0) return byPart;
+  const found = files.map((file) => ({ path: pathOf(file), file: { source: file } }));
+  const byPart = sorted(found, kind, notes);
+  if (byPart.size === 0 || sideBySide(found, kind) !== undefined) return byPart;
   const folders = listed
     .filter((entry) => entry.isDirectory())
     .map((entry) => stepsOf(join(entry.parentPath, entry.name)))
@@ -109,7 +155,7 @@ export async function readClassFolders(folder: string, kind: ExampleFiles): Prom
 }
 
 /** The files of an archive by their parts: each entry's path is its place, below folders around all or none. */
-export function archivedClasses(files: readonly TarFile[], where: string, kind: ExampleFiles): FilesByPart {
+export function archivedClasses(files: readonly TarFile[], where: string, kind: ExampleFiles, notes: string[] = []): FilesByPart {
   const found = files.map(({ name, bytes }) => ({ path: name.split("/"), file: { source: bytes, file: `${where}: ${name}` } }));
   const around = wrappers(
     found.map(({ path }) => path),
@@ -118,6 +164,7 @@ export function archivedClasses(files: readonly TarFile[], where: string, kind: 
   return sorted(
     found.map(({ path, file }) => ({ path: path.slice(around), file })),
     kind,
+    notes,
   );
 }
 

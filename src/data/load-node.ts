@@ -17,9 +17,10 @@ import { decodeParts, inspectParts, resizeParts } from "./images/decode-node.js"
 import { isEncoded } from "./images/encoded.js";
 import type { FileTree } from "./images/file-tree-node.js";
 import { archiveTree, fileTree, folderTree } from "./images/file-tree-node.js";
-import { imageColumn, manifestParts } from "./images/manifest.js";
+import { IMAGE_FILE, imageColumn, manifestParts } from "./images/manifest.js";
+import { readImageFolder } from "./images/class-images-node.js";
 import { withMasks } from "./images/masks-node.js";
-import { archiveParts, imageFolderParts, knownArchives } from "./images/open-node.js";
+import { archiveParts, imageFolderParts, knownArchives, namedImages } from "./images/open-node.js";
 import type { Parts } from "./parts.js";
 import { mapParts } from "./parts.js";
 import { checkLabels } from "./labels.js";
@@ -31,14 +32,14 @@ import { parseIdx } from "./readers/idx.js";
 import { holdsImages, readParquetImages } from "./readers/parquet-images-node.js";
 import type { TableOptions } from "./readers/table-file-node.js";
 import type { TableSchema } from "./schema/table-schema.js";
-import { tableFormat } from "./readers/table-file-node.js";
+import { isTableName, tableFormat } from "./readers/table-file-node.js";
 import { isQuery } from "./readers/query-node.js";
 import { readTable } from "./readers/table-node.js";
 import { withoutStrayColumns } from "./stray-columns.js";
 import { archivedTables, hasTrainingTable, readTableParts } from "./table-parts-node.js";
 import { readTextFolders, textArchive } from "./text/class-texts-node.js";
 import type { TextOptions } from "./text/open-node.js";
-import { knownTexts, openTextFile, openTextFolder } from "./text/open-node.js";
+import { knownTexts, openStandoff, openTextFile, openTextFolder } from "./text/open-node.js";
 import type { TensorData } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import { defined } from "../util/record.js";
@@ -233,10 +234,18 @@ async function openFile(path: string, options: LoadOptions): Promise<Source> {
   const name = basename(path);
   if (isArchiveName(path)) {
     const files = await archiveFiles(await unwrapGzip(await readFileBytes(path), path), path);
-    const boxes = await boxSource(name, archiveTree(files, path), options);
+    const tree = archiveTree(files, path);
+    const boxes = await boxSource(name, tree, options);
     if (boxes !== undefined) return boxes;
-    const images = await archiveParts(files, path);
-    if (images !== undefined) return { name, parts: images, ...IMAGES, badRows: 0 };
+    const spans = await openStandoff(tree, name, options);
+    if (spans !== undefined) return spans;
+    const isListed = listsImages(tree.names, options);
+    const listed = isListed ? await archivedTables(files, path, options) : undefined;
+    const found = listed && namedImages(listed, tree, options);
+    if (found !== undefined) return { name, ...found, ...IMAGES };
+    const notes: string[] = [];
+    const images = await archiveParts(files, path, notes);
+    if (images !== undefined) return { name, parts: images, ...IMAGES, badRows: 0, notes };
     const texts = await textArchive(files, path, options.encoding);
     if (texts !== undefined) return { name, ...texts, ...TEXTS, badRows: 0 };
     const tables = await archivedTables(files, path, options);
@@ -257,14 +266,16 @@ async function openFile(path: string, options: LoadOptions): Promise<Source> {
   const image = options.tableOf === undefined ? imageColumn(data) : undefined;
   if (image === undefined) return { name, parts: { train: data }, ...read };
   const { labelColumn } = options;
+  const notes = [...read.notes];
   const folder = await imagesBeside(dirname(path), data.texts(image)[0] ?? "");
   const parts = manifestParts(data, {
     where: path,
     image,
     resolve: (file) => resolve(folder, file),
+    notes,
     ...(labelColumn === undefined ? {} : { labelColumn }),
   });
-  return { name, parts, ...IMAGES, badRows: read.badRows };
+  return { name, parts, ...IMAGES, badRows: read.badRows, notes };
 }
 
 /** The folder that a table's names of images lead from: its own, or one of images in it. */
@@ -275,7 +286,7 @@ async function imagesBeside(folder: string, first: string): Promise<string> {
 }
 
 /** Names of files that say what is in them; others may be tables. */
-const KNOWN_EXTENSION = /\.(conll|bio|iob2?|bioes|bmes|conllu|csv|tsv|tab|jsonl|ndjson|parquet)(\.gz)?$/i;
+const KNOWN_EXTENSION = /\.(conll|bio|iob2?|bioes|bmes|conllup?|csv|tsv|tab|jsonl|ndjson|parquet)(\.gz)?$/i;
 
 /** A folder with `train.csv` and, if it has them, `validation` (`dev`, `val`) and `test`; or with IDX files; or with one table. */
 async function openFolder(folder: string, options: LoadOptions): Promise<Source> {
@@ -297,17 +308,36 @@ async function openFolder(folder: string, options: LoadOptions): Promise<Source>
     const parts = { train: trainPart, ...(test === undefined ? {} : { test: await idxPart(...test, classes) }) };
     return { name, parts, badRows: 0 };
   }
-  const boxes = await boxSource(name, await folderTree(folder), options);
+  const tree = await folderTree(folder);
+  const boxes = await boxSource(name, tree, options);
   if (boxes !== undefined) return boxes;
-  const imageParts = await imageFolderParts(folder, files, options);
-  if (imageParts !== undefined) return { name, parts: imageParts, ...IMAGES, badRows: 0 };
+  const notes: string[] = [];
+  const imageParts = await imageFolderParts(folder, files, options, notes);
+  if (imageParts !== undefined) return { name, parts: imageParts, ...IMAGES, badRows: 0, notes };
+  const spans = await openStandoff(tree, name, options);
+  if (spans !== undefined) return spans;
   const texts = await openTextFolder(folder, files, options);
   if (texts !== undefined) return texts;
   const classes =
     options.tableOf === "rows" || hasTrainingTable(files) ? undefined : await readTextFolders(folder, options.encoding);
   if (classes !== undefined) return { name, ...classes, ...TEXTS, badRows: 0 };
-  return { name, ...(await readTableParts(folder, files, options)) };
+  const hasImages = options.tableOf === undefined && tree.names.some((file) => IMAGE_FILE.test(file));
+  if (hasImages && !files.some(isTableName))
+    throw new DataError(
+      `${folder}: expected images in a folder for each class (CLASS/…), with classes in their names (dog.1.jpg), or a table that names them, found images without a class`,
+    );
+  // Competitions hand out a table of answers to be filled in.
+  const given = hasImages ? files.filter((file) => !/submission/i.test(file)) : files;
+  const read = await readTableParts(folder, given, options);
+  const listed = hasImages ? namedImages(read, tree, options) : undefined;
+  if (listed !== undefined) return { name, ...listed, ...IMAGES };
+  const classed = hasImages ? await readImageFolder(folder, notes) : undefined;
+  return classed === undefined ? { name, ...read } : { name, parts: classed, ...IMAGES, badRows: 0, notes };
 }
+
+/** Tells whether images and a table lie together, of which the one may name the others. */
+const listsImages = (names: readonly string[], { tableOf }: LoadOptions): boolean =>
+  tableOf === undefined && names.some((name) => IMAGE_FILE.test(name)) && names.some(isTableName);
 
 async function openKnown(known: KnownDataset, options: LoadOptions): Promise<Source> {
   const { layout, name, task } = known;

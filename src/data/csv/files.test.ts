@@ -337,6 +337,26 @@ testKinds([
     notes: [/rows have a cell more than the header; the first column is called row_name/],
   },
   {
+    what: "lines drawn by Markdown, a line of zeros and DOS's end",
+    content: `| a | b |\n|---|:--:|\n${lines(9, (i) => `| ${i} | x\0 |`)}\0\0\0\n\u001a`,
+    columns: /column0 .*a int64, b text/,
+    first: { column0: null, a: 0, b: "x", column3: null },
+  },
+  {
+    what: "a table as psql shows it",
+    content: ` a | b\n---+---\n${lines(9, (i) => ` ${i} | x`)}(9 rows)\n`,
+    columns: /of 9 rows: a int64, b text/,
+    first: { a: 0, b: "x" },
+    notes: [/a line without any value is no row/, /the line behind the table is a footnote/, /blanks/],
+  },
+  {
+    what: "rows that end before their last, empty cells",
+    content: `a,b,note\n${lines(20, (i) => (i % 3 ? `${i},x` : `${i},x,late`))}`,
+    columns: /of 20 rows: a int64, b text, note text \(13 missing\)/,
+    first: { a: 0, b: "x", note: "late" },
+    notes: [/13 rows end before the last columns, whose values are missing/, /"note": only 7 of 20 rows/],
+  },
+  {
     what: "signs without a width around a name",
     content: `\u200Ba,b\u00A0\n${lines(9, (i) => `${i},x`)}`,
     columns: /a int64, b text/,

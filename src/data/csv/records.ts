@@ -120,6 +120,9 @@ function parseRecord(text: string, start: number, delimiters: Delimiters, last: 
   }
 }
 
+/** Blanks, and what stands behind the end of a text: zeros of a file that was made too long, DOS's sign of the end. */
+const isNothing = (text: string): boolean => text.replaceAll("\0", "").replaceAll("\u001a", "").trim() === "";
+
 /** Takes text apart that comes in pieces. Blank lines are no records. */
 export class RecordReader {
   readonly #delimiters: Delimiters;
@@ -144,7 +147,7 @@ export class RecordReader {
       this.#line += countLines(text, at, next);
       at = next;
       if (problem !== undefined) yield { fields, line, problem };
-      else if (fields.length > 1 || (fields[0] as string).trim() !== "") yield { fields, line };
+      else if (fields.length > 1 || !isNothing(fields[0] as string)) yield { fields, line };
     }
     this.#rest = text.slice(at);
   }

@@ -25,7 +25,10 @@ const WORDS =
 /** A cell that names a sum or a mean of rows: `Total`, `Grand total:`, `Subtotal North`, `North Total`. */
 const SUM = new RegExp(`^\\W{0,3}(?:(?:grand|sub|sous)[\\s-]?)?(?:${WORDS})(?!\\p{L})|\\s(?:total|ergebnis)$`, "iu");
 const NOTE =
-  /^(?:[*†‡§¹²³]|\[\d+\]|\(\w\)\s|\d\)\s|sources?\b|notes?\b|footnotes?\b|quellen?\b|anmerkung|hinweis|stand:|fuente|nota\b|fonte|примечание|источник|(?:注|资料来源|数据来源|来源|说明|备注|出典|出所|資料)\s*[:：\d]?)/iu;
+  /^(?:\(\d+ rows?\)|[*†‡§¹²³]|\[\d+\]|\(\w\)\s|\d\)\s|sources?\b|notes?\b|footnotes?\b|quellen?\b|anmerkung|hinweis|stand:|fuente|nota\b|fonte|примечание|источник|(?:注|资料来源|数据来源|来源|说明|备注|出典|出所|資料)\s*[:：\d]?)/iu;
+
+/** A cell of a line that is drawn under the header, as in Markdown and in terminals. */
+const RULE = /^[:+]?[-=+]{2,}[:+]?$/;
 
 const isBlank = (text: string): boolean => text.trim() === "";
 const firstCell = (fields: readonly string[]): string => fields.find((field) => !isBlank(field))?.trim() ?? "";
@@ -58,6 +61,9 @@ export class RowFilter {
   #leading: number;
   /** Lines that are footnotes if no row follows. */
   #held: CsvRecord[] = [];
+  /** Whether many rows end before the last columns, and how many have been seen. */
+  readonly #pads: boolean;
+  #short = 0;
   #repeats = 0;
   #blanks = 0;
   #notes = 0;
@@ -74,6 +80,10 @@ export class RowFilter {
     const headers = sample.slice(0, this.#leading - layout.titles).map(({ fields }) => fields);
     this.#headers = headers.filter((fields) => fields.length > 1);
     this.#columns = columns;
+    const rows = sample.slice(this.#leading - layout.titles).filter(({ problem }) => problem === undefined);
+    const count = (isSuch: (length: number) => boolean): number => rows.filter(({ fields }) => isSuch(fields.length)).length;
+    const enough = Math.max(FEW_ROWS, rows.length / 10);
+    this.#pads = count((length) => length > 1 && length < columns) >= enough && count((length) => length >= columns) >= enough;
     const seen = new Set<string>();
     const sums = sample.map(({ fields }) => firstCell(fields)).filter((cell) => namesSum(cell));
     this.#categories = new Set(sums.filter((cell) => seen.has(cell) || !seen.add(cell)));
@@ -90,11 +100,19 @@ export class RowFilter {
       yield* this.#release();
       this.#count++;
       if (record.problem === undefined && this.#rows.length < MOST_ROWS) this.#rows.push(record.fields);
-      yield record;
+      yield this.#padded(record);
     }
     if (!last) return;
     this.#notes = this.#held.length;
     this.#held = [];
+  }
+
+  /** A row that ends before the last columns, where many do, as spreadsheets leave out empty cells at the end. */
+  #padded(record: CsvRecord): CsvRecord {
+    const { fields, problem } = record;
+    if (!this.#pads || problem !== undefined || fields.length < 2 || fields.length >= this.#columns) return record;
+    this.#short++;
+    return { ...record, fields: [...fields, ...Array.from({ length: this.#columns - fields.length }, () => "")] };
   }
 
   /** The lines that were left out, in sentences for the user. */
@@ -109,6 +127,11 @@ export class RowFilter {
         this.#sums,
         `"${text}" (${at}) adds up other rows and is left out`,
         `rows add up others and are left out, first "${text}" (${at})`,
+      ),
+      ...left(
+        this.#short,
+        "a row ends before the last columns, whose values are missing",
+        "rows end before the last columns, whose values are missing",
       ),
       ...left(this.#notes, "the line behind the table is a footnote", "lines behind the table are footnotes"),
       ...[...this.#categories].map((cell) => `${where}: rows of "${cell}" stand between others, and count as rows like these`),
@@ -134,7 +157,8 @@ export class RowFilter {
     if (problem !== undefined) return false;
     this.#doubtful = undefined;
     const at = isBlank(fields[0] ?? "") ? fields.findIndex((field) => !isBlank(field)) : 0;
-    if (at < 0 && fields.length > 1) {
+    const isRule = fields.every((field) => isBlank(field) || RULE.test(field.trim())) && this.#columns > 1;
+    if (isRule && (at >= 0 || fields.length > 1)) {
       this.#blanks++;
       return true;
     }

@@ -65,8 +65,8 @@ export function badFile(error: unknown, skip: boolean): string {
   throw error;
 }
 
-/** Finds an image by what an annotation calls it. */
-class ImageIndex {
+/** Finds an image by what an annotation or a table calls it. */
+export class ImageIndex {
   readonly #byBase = new Map<string, string[]>();
   readonly #byStem = new Map<string, string[]>();
   readonly #byPlainBase = new Map<string, string[]>();
@@ -84,6 +84,12 @@ class ImageIndex {
       add(this.#byPlainBase, plainName(baseName(name)), name);
       add(this.#byPlainStem, plainName(stemOf(name)), name);
     }
+  }
+
+  /** Finds an image by its name, with or without its ending. */
+  named(called: string): string | undefined {
+    const name = baseName(called);
+    return called === "" ? undefined : this.find(called, `${name}.`);
   }
 
   /** Finds an annotation's image: of several with one name, the one in the annotation's own part, and the nearest to it. */

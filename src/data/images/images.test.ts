@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { DuckDBInstance } from "@duckdb/node-api";
 import sharp from "sharp";
-import { tar } from "../archives.test.util.js";
+import { tar, zip } from "../archives.test.util.js";
 import type { LoadedData, LoadOptions } from "../load-node.js";
 import { loadData } from "../load-node.js";
 import { DataError } from "../../util/errors.js";
@@ -224,4 +224,54 @@ test("folders that are no data set: one class, an empty class, a class that trai
   const data = await loadData(join(root, "bad"), { skipBadRows: true });
   assert.equal(data.badRows, 2);
   checkColours(data);
+});
+
+test("images side by side: classes by their names, by a table that names them, or none", async () => {
+  const whole = { testFraction: 0, validationFraction: 0 };
+  const labelsOf = (data: Awaited<ReturnType<typeof loadData>>): readonly string[] => {
+    const { classes = [], data: labels } = data.train.tensor("label");
+    return [...(labels as Int32Array)].map((label) => classes[label] as string).sort();
+  };
+  for (let i = 0; i < 3; i++)
+    for (const [k, label] of ["ant", "fire bee"].entries()) {
+      put(`side/${label}.${i}.png`, await picture(k, i));
+      put(`competition/train/${label}_${i}.png`, await picture(k, i));
+      put(`competition/test1/${i}.png`, await picture(k, i));
+      put(`listed/images/${label}-${i}.png`, await picture(k, i));
+      put(`camera/IMG_${i}.png`, await picture(k, i));
+      put(`flat/train/${i}.png`, await picture(k, i));
+      put(`flat/test/${i}.png`, await picture(k, i));
+    }
+  const six = ["ant", "ant", "ant", "fire bee", "fire bee", "fire bee"];
+  for (const spec of ["side", "competition"]) {
+    const data = await loadData(join(root, spec), whole);
+    assert.deepEqual(labelsOf(data), six);
+    assert.match(data.notes.join("\n"), /classes are what the names of files begin with: ant, fire bee/);
+  }
+  const table = "id,breed\nant-0,A\nant-1,A\nant-2,B\nfire bee-0,B";
+  put("listed/labels.csv", table);
+  put("listed/sample_submission.csv", "id,A,B\n1,0,1\n");
+  put(
+    "listed.zip",
+    zip([
+      ["x/labels.csv", Buffer.from(table)],
+      ...(await Promise.all(
+        ["ant-0", "ant-1", "ant-2", "fire bee-0"].map(async (name, i) => [`x/images/${name}.png`, await picture(0, i)] as const),
+      )),
+    ]),
+  );
+  for (const spec of ["listed", "listed.zip"]) {
+    const data = await loadData(join(root, spec), whole);
+    assert.deepEqual(labelsOf(data), ["A", "A", "B", "B"], spec);
+    assert.match(
+      data.notes.join("\n"),
+      /images are those that column "id" names\ncolumn "breed" is taken for what is to be predicted/,
+    );
+  }
+  put("listed/labels.csv", `${table}\nnone,A\n`);
+  await refuse("listed", /column "id", row 5 \(line 6\): expected the name of an image, found no "none"; --skip-bad-rows/);
+  const kept = await loadData(join(root, "listed"), { ...whole, skipBadRows: true });
+  assert.deepEqual([kept.train.length, kept.badRows], [4, 1]);
+  for (const spec of ["camera", "flat"])
+    await refuse(spec, /expected images in a folder for each class .* found images without a class/);
 });

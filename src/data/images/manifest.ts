@@ -4,9 +4,10 @@
 import type { Column } from "../column.js";
 import { isMissing, isText, placeAt } from "../column.js";
 import { Dataset } from "../dataset.js";
-import { guessRoles } from "../guess.js";
+import { guessRoles, isTargetName } from "../guess.js";
 import { classesOf, encodeLabels, labelText } from "../labels.js";
 import { DataError } from "../../util/errors.js";
+import { encodedColumn } from "./encoded.js";
 import { partNamed } from "../parts.js";
 import type { Parts, PartName } from "../parts.js";
 import { defined } from "../../util/record.js";
@@ -35,13 +36,22 @@ export function manifestParts(
     image,
     labelColumn,
     resolve,
-  }: { where: string; image: string; labelColumn?: string; resolve: (path: string) => string },
+    notes,
+  }: {
+    where: string;
+    image: string;
+    labelColumn?: string;
+    resolve: (path: string) => string | Uint8Array;
+    notes?: string[];
+  },
 ): Parts {
   const split = table.names.find((name) => SPLIT_NAMES.includes(name.toLowerCase()) && isText(table.column(name)));
   const rest = table.drop(image, ...(split === undefined ? [] : [split]));
   const target = labelColumn ?? guessRoles(rest.length === 0 ? table : rest).target ?? rest.names[0];
   if (target === undefined)
     throw new DataError(`${where}: expected a column of labels beside "${image}", found none; name it (--label-column)`);
+  if (labelColumn === undefined && !isTargetName(target))
+    notes?.push(`column "${target}" is taken for what is to be predicted; --label-column names another`);
   const paths = table.texts(image);
   const label = table.column(target);
   const row = (i: number): string => `${where}, ${placeAt(label, i)}`;
@@ -57,8 +67,10 @@ export function manifestParts(
     byPart.set(part, rows);
     rows.push(i);
   }
+  const sources = files.map(resolve);
+  const named = sources.filter((source) => typeof source === "string");
   const whole = new Dataset({
-    image: { dtype: "string", values: files.map(resolve) },
+    image: named.length < sources.length ? encodedColumn(sources as Uint8Array[]) : { dtype: "string", values: named },
     label,
     file: { dtype: "string", values: files.map((path, i) => `${path} (${row(i)})`) },
   });

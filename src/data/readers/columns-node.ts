@@ -38,26 +38,25 @@ export const quoteName = (name: string): string => `"${name.replaceAll('"', '""'
 export const quoteText = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 /** Chooses how to read a column of a DuckDB type. Nested values that are not lists of numbers become JSON text, and these too with `asText`. */
-export function planColumn(name: string, type: string, asText = false): ColumnPlan {
-  const sql = quoteName(name);
+export function planColumn(name: string, type: string, asText = false, sql = quoteName(name)): ColumnPlan {
   const direct = own(DIRECT, type);
   if (direct !== undefined) return { name, sql, dtype: direct };
   if (type === "VARCHAR") return { name, sql, dtype: "string" };
   if (/^(HUGEINT|UHUGEINT|BIGNUM|DECIMAL\(\d+,\d+\))$/.test(type))
-    return { name, sql: `${sql}::DOUBLE AS ${sql}`, dtype: "float64" };
+    return { name, sql: `${sql}::DOUBLE AS ${quoteName(name)}`, dtype: "float64" };
   if (type === "DATE" || type.startsWith("TIMESTAMP")) {
     const instant = type === "DATE" ? `${sql}::TIMESTAMP` : sql;
-    return { name, sql: `epoch_ms(${instant})::DOUBLE AS ${sql}`, dtype: "float64", unit: "date" };
+    return { name, sql: `epoch_ms(${instant})::DOUBLE AS ${quoteName(name)}`, dtype: "float64", unit: "date" };
   }
   const list = /^([A-Z]+|DECIMAL\(\d+,\d+\))\[(\d*)\]$/.exec(type);
   const element = list?.[1]?.startsWith("DECIMAL") ? "DOUBLE" : (list?.[1] ?? "");
   const elementType = own(DIRECT, element);
   if (list !== null && elementType !== undefined && !asText)
-    return { name, sql: `${sql}::${element}[] AS ${sql}`, dtype: elementType, list: true };
+    return { name, sql: `${sql}::${element}[] AS ${quoteName(name)}`, dtype: elementType, list: true };
   if (type === "BLOB")
     throw new DataError(`column "${name}": expected numbers, texts or dates, got ${type}; leave it out in a query`);
   const nested = /^(STRUCT|MAP|UNION)|\[\d*\]$/.test(type);
-  return { name, sql: `${nested ? `to_json(${sql})` : sql}::VARCHAR AS ${sql}`, dtype: "string" };
+  return { name, sql: `${nested ? `to_json(${sql})` : sql}::VARCHAR AS ${quoteName(name)}`, dtype: "string" };
 }
 
 /** The numbers of a vector, without a copy; they live as long as its chunk. */

@@ -20,6 +20,43 @@ function withPositions(chunk: Dataset, before: number): Dataset {
   return new Dataset(chunk.entries().map(([name, column]): [string, Column] => [name, { ...column, positions }]));
 }
 
+interface TypedColumn {
+  readonly name: string;
+  /** DuckDB's type. */
+  readonly type: string;
+  readonly sql: string;
+}
+
+const typedColumn = (row: Readonly<Record<string, unknown>>): TypedColumn => {
+  const name = String(row["column_name"]);
+  return { name, type: String(row["column_type"]), sql: quoteName(name) };
+};
+
+/** Objects inside one another, and fields of one, that become columns. */
+const [DEEPEST, MOST_FIELDS] = [4, 100];
+
+/** Columns with those of objects taken apart, `user.age`; of many fields, or with bytes in them, they stay whole. */
+async function flattened(
+  connection: DuckDBConnection,
+  from: string,
+  columns: readonly TypedColumn[],
+  depth = 0,
+): Promise<TypedColumn[]> {
+  const names = new Set(columns.map(({ name }) => name));
+  const flat: TypedColumn[] = [];
+  for (const column of columns) {
+    const { name, type, sql } = column;
+    const isObject = /^STRUCT\(.*\)$/s.test(type) && !type.includes("BLOB") && depth < DEEPEST;
+    const rows = isObject ? await rowsOf(connection, `DESCRIBE SELECT unnest(${sql}) FROM ${from}`) : [];
+    const fields = rows
+      .map(typedColumn)
+      .map((field) => ({ ...field, name: `${name}.${field.name}`, sql: `${sql}.${field.sql}` }));
+    const isFit = fields.length > 0 && fields.length <= MOST_FIELDS && !fields.some((field) => names.has(field.name));
+    flat.push(...(isFit ? await flattened(connection, from, fields, depth + 1) : [column]));
+  }
+  return flat;
+}
+
 /** A source, with its description and its error messages. */
 interface EngineSource {
   /** The source's name in messages. */
@@ -43,11 +80,21 @@ export async function openEngineTable(
     try {
       const source = await describe(connection);
       const described = await rowsOf(connection, `DESCRIBE SELECT * FROM ${source.from}`);
-      const columns = new Map(described.map((row) => [String(row["column_name"]), String(row["column_type"])]));
+      const whole = described.map(typedColumn);
+      const flat = asText ? whole : await flattened(connection, source.from, whole);
+      const columns = new Map([...whole, ...flat].map((column) => [column.name, column]));
       for (const name of requested ?? [])
-        if (!columns.has(name)) throw new DataError(unknownName("column", name, columns.keys()));
-      const plans = (requested ?? [...columns.keys()]).map((name) => planColumn(name, columns.get(name) as string, asText));
-      return { source, plans, names: plans.map(({ name }) => name), all: [...columns.keys()] };
+        if (!columns.has(name))
+          throw new DataError(
+            unknownName(
+              "column",
+              name,
+              flat.map((column) => column.name),
+            ),
+          );
+      const chosen = requested?.map((name) => columns.get(name) as TypedColumn) ?? flat;
+      const plans = chosen.map(({ name, type, sql }) => planColumn(name, type, asText, sql));
+      return { source, plans, names: plans.map(({ name }) => name), all: whole.map(({ name }) => name) };
     } catch (error) {
       access.signal?.throwIfAborted();
       throw error instanceof DataError ? new DataError(`${where}: ${error.message}`, { cause: error }) : await explain(error);

@@ -31,7 +31,7 @@ test("a workbook reads as a CSV file of its cells does", async () => {
   );
   assert.deepEqual(
     schema?.fields.map(({ type }) => type).filter((type) => type !== "category"),
-    ["number", "date", "boolean", "boolean"],
+    ["number", "date", "date", "boolean", "boolean"],
   );
   assert.equal(data.length, 12);
   const path = join(FOLDER, "same.csv");

@@ -99,7 +99,7 @@ test("a corpus in TSV: no header, bare quotation marks", async () => {
   ]);
 });
 
-test("lists of numbers become rows of a tensor; other nested values JSON text", async () => {
+test("lists of numbers become rows of a tensor, fields of objects columns; other nested values JSON text", async () => {
   const path = file("nested.jsonl", '{"v":[1,2.5],"tokens":["a","b"],"o":{"k":1}}\n{"v":[3,4],"tokens":["c"],"o":{"k":2}}\n');
   const { data } = await readTable(path);
   assert.deepEqual(data.tensor("v"), {
@@ -109,7 +109,14 @@ test("lists of numbers become rows of a tensor; other nested values JSON text", 
     positions: { rows: Uint32Array.of(1, 2) },
   });
   assert.deepEqual(JSON.parse(data.texts("tokens")[1] ?? ""), ["c"]);
-  assert.deepEqual(data.texts("o")[0], '{"k":1}');
+  assert.deepEqual([...data.tensor("o.k").data], [1n, 2n]);
+  const deep = file("deep.jsonl", '{"a":{"b":{"c":"x"},"d e":1.5},"a.f":1}\n{"a":{"b":{"c":"y"},"d e":2}}\n');
+  const read = await readTable(deep);
+  assert.deepEqual(read.data.row(1), { "a.b.c": "y", "a.d e": 2, "a.f": null });
+  // A field of another column's name would hide that one.
+  const twice = await readTable(file("twice.jsonl", '{"a":{"b":1},"a.b":2}\n'.repeat(3)));
+  assert.deepEqual(twice.data.row(0), { a: '{"b":1}', "a.b": 2 });
+  assert.deepEqual((await readTable(deep, { asText: true })).data.names, ["a", "a.f"]);
   await assert.rejects(
     rows(file("ragged.jsonl", '{"v":[1,2]}\n{"v":[3]}\n')),
     /column "v": expected lists of 2 numbers, got one of 1/,

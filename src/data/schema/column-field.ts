@@ -132,9 +132,11 @@ function asShortDate(profile: ColumnProfile, short: ShortForm, options: CellOpti
   const { text } = profile.short as Seen;
   const day = dayOf(readShort(text, short));
   const remark =
-    short === "day"
-      ? `days without a year such as ${quoted(text)} are put into one (${day})`
-      : `${short}s such as ${quoted(text)} count as their first day (${day})`;
+    short === "time"
+      ? `times such as ${quoted(text)} count from midnight`
+      : short === "day"
+        ? `days without a year such as ${quoted(text)} are put into one (${day})`
+        : `${short}s such as ${quoted(text)} count as their first day (${day})`;
   return {
     field: { type: "date", name, order: "ymd", example: text, short },
     remarks: [remark, ...markRemarks(profile, "date", options)],

@@ -30,6 +30,23 @@ const CURRENCY = `(?:${CODES}|\\p{Sc})`;
 const BEFORE = new RegExp(`^([-+−]?)\\s*(${CURRENCY})\\s*(.*)$`, "u");
 const BEHIND = new RegExp(`^(.*?\\d[.,]?(?:\\s*(?:${MULTIPLIERS}))?)\\s*(${CURRENCY})$`, "u");
 
+/** The code points of other scripts' zeros, in whose order their digits stand. */
+const ZEROS = Array.from("٠۰०০੦૦୦௦౦೦൦๐໐", (zero) => zero.charCodeAt(0));
+
+/** A text with its digits, and the signs among them, as they are in ASCII: those of other scripts, and such as are as wide as ideographs. */
+export function plainDigits(text: string): string {
+  if (!/\P{ASCII}/u.test(text)) return text;
+  return text
+    .normalize("NFKC")
+    .replaceAll(/\p{Nd}/gu, (digit) => {
+      const code = digit.codePointAt(0) as number;
+      const zero = ZEROS.find((first) => code >= first && code < first + 10);
+      return zero === undefined ? digit : String(code - zero);
+    })
+    .replaceAll("٫", ".")
+    .replaceAll("٬", ",");
+}
+
 const RAISED = /\d[\u00b2\u00b3\u00b9\u2070-\u209f]/;
 
 /** Blanks and apostrophes, which separate groups of digits under any decimal sign. */
@@ -46,16 +63,24 @@ const PATTERNS: Readonly<Record<Decimal, { readonly plain: RegExp; readonly grou
 export function coreOf(text: string): Core {
   // A small digit is a power, or points to a footnote: 10² is not 102.
   if (RAISED.test(text)) return { digits: text, negative: false, percent: false };
-  let rest = /\P{ASCII}/u.test(text) ? text.normalize("NFKC").trim() : text.trim();
+  let rest = plainDigits(text).trim();
   // Spreadsheets take a number behind an apostrophe, or out of a formula, for a text.
   rest = rest.replace(/^'(?=[-+.(]?\d)/, "").replace(/^="(.*)"$/, "$1");
   let negative = false;
-  if (/^\(.*\)$/.test(rest)) [rest, negative] = [rest.slice(1, -1).trim(), true];
+  // Amounts without smaller coins: 50,– and Rs 50/-.
+  rest = rest.replace(/(?<=\d)(?:\/-|[.,][-–—]{1,2})(?=\s*\D{0,4}$)/, "");
+  const unwrap = (): void => {
+    if (/^\(.*\)$/.test(rest)) [rest, negative] = [rest.slice(1, -1).trim(), true];
+  };
+  unwrap();
   let currency: string | undefined;
   const before = BEFORE.exec(rest);
   const behind = before === null ? BEHIND.exec(rest) : null;
   if (before !== null) [rest, currency] = [`${before[1]}${before[3]}`, before[2]];
   if (behind !== null) [rest, currency] = [behind[1] as string, behind[2]];
+  if (currency !== undefined) unwrap();
+  // Accounts have a dash for a sum of 0.
+  if (before !== null && /^[-–—]$/.test(rest)) rest = "0";
   const percent = /\d\s*%$/.test(rest) || /[.,]\s*%$/.test(rest);
   if (percent) rest = rest.replace(/\s*%$/, "");
   // Some accounting systems write the sign of what is below zero behind it.

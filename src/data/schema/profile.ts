@@ -23,7 +23,7 @@ import { sameUnit } from "./units.js";
 /** Beyond so many values a column is not one of categories. */
 const MOST_VALUES = 20_000;
 /** A longer text is neither a number nor a date. */
-const LONGEST = 48;
+const LONGEST = 80;
 /** Beyond so many units what stands behind the digits is none. */
 const MOST_UNITS = 16;
 
@@ -119,7 +119,12 @@ export class ColumnProfile {
   /** Whole numbers of six digits that are months: 202401. */
   compactMonths = 0;
   /** Dates of two parts, which are dates only if all of a column are. */
-  readonly shorts: Readonly<Record<ShortForm, DateFit>> = { year: new DateFit(), month: new DateFit(), day: new DateFit() };
+  readonly shorts: Readonly<Record<ShortForm, DateFit>> = {
+    year: new DateFit(),
+    month: new DateFit(),
+    day: new DateFit(),
+    time: new DateFit(),
+  };
   short: Seen | undefined;
   #mayBeShort = true;
 
@@ -188,8 +193,8 @@ export class ColumnProfile {
       this.infinite = { count: (this.infinite?.count ?? 0) + 1, first: this.infinite?.first ?? seen() };
       return;
     }
-    // Digits are also written as wide as ideographs.
-    const short = value.length <= LONGEST && /[\d０-９]/.test(value);
+    // Digits are also those of other scripts; an amount of 0 may have none.
+    const short = value.length <= LONGEST && /\p{Nd}|\p{Sc}/u.test(value);
     if (this.#mayBeShort) this.#mayBeShort = short && this.#shortDates(value, seen);
     const core = short ? coreOf(value) : undefined;
     if (core !== undefined && this.#both(core, seen)) {

@@ -73,10 +73,10 @@ export const placeOf = (type: TableField["type"]): MarkPlace =>
 
 /** A category or label without what does not count: blanks around it, seen or not, and how its accents are put together. */
 export const spelled = (text: string): string =>
-  /\P{ASCII}/u.test(text) ? text.normalize("NFC").replaceAll(INVISIBLE, "") : text.trim();
+  /\P{ASCII}|\0/u.test(text) ? text.normalize("NFC").replaceAll(INVISIBLE, "") : text.trim();
 
-/** Blanks around a text, and signs of no width there. */
-const INVISIBLE = /^[\s\u200b\u2060]+|[\s\u200b\u2060]+$/gu;
+/** Blanks around a text, signs of no width, and zeros of fixed widths. */
+const INVISIBLE = /^[\s\0\u200b\u2060]+|[\s\0\u200b\u2060]+$/gu;
 
 /** Reads one text as a field: a number, an index, a text; null for a missing value; undefined for an invalid one. */
 function readCell(text: string, field: TableField, missing: readonly string[] | undefined): number | string | null | undefined {

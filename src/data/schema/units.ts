@@ -34,7 +34,8 @@ const UNITS_APART = new Set(["K", "B", "T"]);
 export const MULTIPLIERS = [...POWERS.keys()].sort((a, b) => b.length - a.length).join("|");
 
 /** A unit, never right behind a point, as in `12.jpg`: letters, degrees and marks of minutes, then perhaps powers, what it is per, and a second word. Hexadecimal numbers have none. */
-const UNIT = /^(?!0x)(.*?\d(?:[.,](?=\s))?)(\s*)(\/?[\p{L}°′″'"µΩ][\p{L}°²³^/·]{0,14}(?:(?<=m)[23])?(?: [\p{L}²³]{1,10})?)\.?$/iu;
+const UNIT =
+  /^(?!0x)(.*?\d(?:[.,](?=\s))?)(\s*)(\/?[\p{L}°′″'"µΩ‰][\p{L}°²³^/·]{0,14}(?:(?<=m)[23])?(?: [\p{L}²³]{1,10})?)\.?$/iu;
 
 /** A number's digits, and the unit or multiplier behind them. */
 export interface Behind {
@@ -55,6 +56,8 @@ export function sameUnit(a: string, b: string): boolean {
 
 /** Takes a unit or multiplier off a number, or nothing where there is none. */
 export function unitBehind(text: string): Behind {
+  const ranked = /^(\d+)(?:st|nd|rd|th)$/i.exec(text);
+  if (ranked !== null) return { digits: ranked[1] as string };
   const found = UNIT.exec(text);
   if (found === null) return { digits: text };
   const [, digits = "", blank, written = ""] = found;

@@ -153,3 +153,78 @@ test("Parquet with lists of tokens, and of tags as names, as numbers, with the n
   connection.closeSync();
   instance.closeSync();
 });
+
+test("brat's annotations beside their texts: offsets with either line end, spans in pieces, parts in folders, and what is wrong", async () => {
+  const whole = { testFraction: 0, validationFraction: 0 };
+  const write = (name: string, files: Readonly<Record<string, string>>): string => {
+    for (const [file, content] of Object.entries(files)) {
+      mkdirSync(dirname(join(root, name, file)), { recursive: true });
+      writeFileSync(join(root, name, file), content);
+    }
+    return join(root, name);
+  };
+  const spansOf = async (spec: string): Promise<[unknown, unknown][]> => {
+    const { train } = await loadData(spec, whole);
+    const text = String(train.row(0)["text"]);
+    const spans = JSON.parse(String(train.row(0)["spans"])) as [number, number, string][];
+    return spans.map(([start, end, label]) => [label, text.slice(start, end)]);
+  };
+  const people = [
+    ["PER", "Ann 👩‍👧"],
+    ["LOC", "New York"],
+  ];
+  for (const [name, end, shift] of [
+    ["lf", "\n", 0],
+    ["crlf", "\r\n", 1],
+    ["short", "\r\n", 0],
+  ] as const)
+    assert.deepEqual(
+      await spansOf(
+        write(`brat-${name}`, {
+          "a.txt": `Hi${end}Ann 👩‍👧 in New York`,
+          "a.ann": `T1\tPER ${3 + shift} ${10 + shift}\tAnn 👩‍👧\nT2\tLOC ${14 + shift} ${17 + shift};${18 + shift} ${22 + shift}\tNew York\nR1\tIn Arg1:T1 Arg2:T2\n`,
+          "b.txt": "Nobody.",
+          "b.ann": "",
+        }),
+      ),
+      people,
+      name,
+    );
+  const parts = await loadData(
+    write("brat-parts", {
+      "train/a.txt": "Ann sleeps",
+      "train/a.ann": "T1\tPER 0 3\tAnn\nE1\tSleep:T1\n",
+      "train/c.txt": "no annotation",
+      "test/b.txt": "Bob sleeps",
+      "test/b.ann": "T1\tPER 0 3\tBob\n",
+    }),
+    whole,
+  );
+  assert.deepEqual([parts.task, parts.train.length, parts.test.length], ["token-classification", 1, 1]);
+  assert.match(parts.notes.join("\n"), /1 relations and events .* are not read\n1 texts without an annotation were left out/);
+  const wrong = (name: string, line: string): Promise<unknown> =>
+    loadData(write(name, { "a.txt": "Ann sleeps", "a.ann": line }), whole);
+  await assert.rejects(wrong("brat-line", "T1\tPER 0 x\tAnn\n"), /a\.ann, line 1: expected T1<tab>LABEL START END<tab>TEXT/);
+  await assert.rejects(
+    wrong("brat-text", "T1\tPER 4 7\tAnn\n"),
+    /a\.ann: expected "Ann" from 4 to 7, as the span says, got "sle"/,
+  );
+});
+
+test("entities in CoNLL-U Plus, and among what Stanza writes in CoNLL-U", async () => {
+  const whole = { testFraction: 0, validationFraction: 0 };
+  const tree = (i: number, last: (tag: string) => string): string =>
+    ["1-2\tAmRhein\t_\t_\t_\t_\t_\t_\t_\t" + last("_"), `1\tAm\t_\tADP\t_\t_\t${i}\t_\t_\t` + last("O")]
+      .concat("2\tRhein\t_\tPROPN\t_\t_\t_\t_\t_\t" + last("B-LOC"), "2.1\t_\t_\t_\t_\t_\t_\t_\t_\t" + last("_"))
+      .join("\n");
+  const files = {
+    "plus.conllup": `# global.columns = ID FORM LEMMA UPOS XPOS FEATS HEAD DEPREL DEPS MISC X:NE\n${[1, 2, 3].map((i) => tree(i, (tag) => `_\t${tag}`)).join("\n\n")}\n`,
+    "stanza.conllu": `${[1, 2, 3].map((i) => tree(i, (tag) => `start_char=${i}|ner=${tag.replace("B-", "S-")}`)).join("\n\n")}\n`,
+  };
+  for (const [name, content] of Object.entries(files)) {
+    writeFileSync(join(root, name), content);
+    const { task, train } = await loadData(join(root, name), whole);
+    assert.deepEqual([task, train.length], ["token-classification", 3]);
+    assert.deepEqual(train.row(0), { text: "Am Rhein", tokens: "[[0,2],[3,8]]", spans: '[[3,8,"LOC"]]' }, name);
+  }
+});

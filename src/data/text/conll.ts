@@ -1,6 +1,7 @@
 /**
  * @module Named entities in columns, as CoNLL's shared tasks have them: one token a line, its tag in a column, an empty line after each sentence.
- * BIO, BIOES, BMES and BILOU are told apart by their letters; the columns of tokens and tags by what stands in them.
+ * BIO, BIOES, BMES and BILOU are told apart by their letters; the columns of tokens and tags by what stands in them. CoNLL-U Plus names its columns, of
+ * which one may hold tags; CoNLL-U has them among its last column's (`ner=B-PER`).
  */
 import { blocks } from "./lines.js";
 import type { ReadTexts, Sentence, TaggingOptions } from "./tagged-sentences.js";
@@ -20,6 +21,8 @@ interface Layout {
   readonly tag: number;
 }
 
+/** Characters in which a file says how it is made. */
+const HEAD = 1 << 16;
 /** Lines that columns are found by. */
 const SAMPLE = 5000;
 
@@ -34,6 +37,22 @@ const fieldsOf = (text: string): string[] => {
 /** A line that says something of what follows: `# sent_id = 3`. A token `#` has a tag behind it. */
 const isComment = (fields: readonly string[]): boolean =>
   (fields[0] ?? "").startsWith("#") && (!isTag(fields.at(-1) ?? "") || fields.includes("="));
+
+/** The tag among what CoNLL-U's last column says of a token, as Stanza writes it. */
+const AMONG_OTHERS = /(?:^|[\t|])ner=(O|[BIESLU]-[^|\s]+)/im;
+const COLUMNS = /^# ?global\.columns ?= ?(.*\S)/m;
+
+/** Tells whether the beginning of a file in CoNLL-U, or in the form of it that names its columns, has tags of entities. */
+export const hasTags = (head: string): boolean =>
+  AMONG_OTHERS.test(head) || (COLUMNS.test(head) && !/^# ?global\.columns.*UP:PRED/m.test(head));
+
+/** A token of CoNLL-U as its form, what its other columns say, and its tag; undefined for words of several tokens (`8-9`) and empty ones (`8.1`). */
+function tokenOfTree(fields: readonly string[], form: number): readonly string[] | undefined {
+  if (/^\d+[-.]\d+$/.test(fields[0] ?? "")) return undefined;
+  const tag = AMONG_OTHERS.exec(fields.at(-1) ?? "")?.[1];
+  const others = fields.flatMap((field, at) => (at === form ? [] : [field === "_" ? "O" : field]));
+  return [fields[form] ?? "", ...others, ...(tag === undefined ? [] : [tag])];
+}
 
 /** Tells whether the beginning of a file, whatever it is called, has tokens with tags in lines, and empty lines between sentences. */
 export function looksTagged(head: string): boolean {
@@ -113,11 +132,17 @@ function layoutNotes({ token, tag }: Layout, width: number, where: string): stri
  */
 export function parseConll(content: string, where: string, options: TaggingOptions = {}): ReadTexts {
   const sentences: Row[][] = [];
+  const head = content.slice(0, HEAD);
+  const form = COLUMNS.exec(head)?.[1]?.split(/\s+/).indexOf("FORM") ?? (AMONG_OTHERS.test(head) ? 1 : -1);
   for (const block of blocks(content)) {
     const rows = block
       .filter(({ text }) => !text.startsWith("-DOCSTART-"))
       .map(({ number, text }): Row & { text: string } => ({ fields: fieldsOf(text), line: number, text }))
-      .filter(({ fields }) => !isComment(fields));
+      .filter(({ fields }) => !isComment(fields))
+      .flatMap((row) => {
+        const fields = form < 0 ? row.fields : tokenOfTree(row.fields, form);
+        return fields === undefined ? [] : [{ ...row, fields }];
+      });
     const short = rows.find(({ fields }) => fields.length < 2 || fields[0] === "" || fields.at(-1) === "");
     if (short !== undefined)
       throw new DataError(`${where}, line ${short.line}: expected a token and a tag, got "${short.text.slice(0, 40)}"`);

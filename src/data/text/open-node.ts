@@ -10,7 +10,10 @@ import type { Dataset } from "../dataset.js";
 import { isGzip, readFileBytes, unwrapGzip } from "../files-node.js";
 import type { ColumnRoles } from "../guess.js";
 import type { Parts } from "../parts.js";
+import type { PartName } from "../parts.js";
 import { partNamed } from "../parts.js";
+import { DataError } from "../../util/errors.js";
+import type { FileTree } from "../images/file-tree-node.js";
 import { checkLabels } from "../labels.js";
 import type { TableOptions } from "../readers/table-file-node.js";
 import type { ReadTable } from "../readers/table-node.js";
@@ -22,7 +25,7 @@ import type { DataTask, KnownDataset, KnownFile, TextsLayout } from "../registry
 import type { FindOptions } from "../registry-node.js";
 import { findKnownFile } from "../registry-node.js";
 import { isZip, unzip } from "../zip-node.js";
-import { looksTagged, parseConll } from "./conll.js";
+import { hasTags, looksTagged, parseConll } from "./conll.js";
 import { jsonRows } from "./json-rows.js";
 import { looksLabelled, parseLabelledLines } from "./fasttext.js";
 import { labelledTexts } from "./labelled-text.js";
@@ -31,6 +34,7 @@ import { cutText, textRow } from "./plain.js";
 import { parsePropositions } from "./propositions.js";
 import type { SpanLinesOptions } from "./span-lines.js";
 import { hasSpans, parseSpanLines } from "./span-lines.js";
+import { readStandoff } from "./standoff-node.js";
 import { tagNames } from "./tag-names-node.js";
 import type { ReadTexts, TaggingOptions } from "./tagged-sentences.js";
 import { hasTokens, parseTokenRows, parseTokenTable, tokenColumns } from "./token-rows.js";
@@ -65,6 +69,7 @@ const EXTENSIONS: Readonly<Record<string, Format>> = {
   bioes: "conll",
   bmes: "conll",
   conllu: "propositions",
+  conllup: "conll",
   txt: "plain",
 };
 
@@ -93,6 +98,9 @@ async function firstValue(path: string, extension: string): Promise<unknown> {
   return undefined;
 }
 
+const decodeHead = (bytes: Uint8Array): string =>
+  isGzip(bytes) ? "" : new TextDecoder(markedEncoding(bytes) ?? "utf-8").decode(bytes).replace(/^\uFEFF/, "");
+
 /** Endings of names that leave open what is in the file. */
 const OPEN_ENDINGS = ["txt", "tsv", "csv", "train", "valid", "dev", "test", "testa", "testb"];
 
@@ -100,10 +108,11 @@ const OPEN_ENDINGS = ["txt", "tsv", "csv", "train", "valid", "dev", "test", "tes
 async function formatOf(path: string, { tableOf, ...options }: TextOptions): Promise<Format | undefined> {
   const extension = /\.(\w+?)(\.gz)?$/i.exec(basename(path))?.[1]?.toLowerCase() ?? "";
   const known = own(EXTENSIONS, extension);
+  if (known === "propositions") return hasTags(decodeHead(await readHead(path))) ? "conll" : known;
   if (known !== undefined && known !== "plain") return known;
   if (tableOf !== "rows" && OPEN_ENDINGS.includes(extension)) {
     const bytes = await readHead(path);
-    const head = isGzip(bytes) ? "" : new TextDecoder(markedEncoding(bytes) ?? "utf-8").decode(bytes).replace(/^\uFEFF/, "");
+    const head = decodeHead(bytes);
     if (looksLabelled(head)) return "labelled-lines";
     if (tableOf === undefined && looksTagged(head)) return "conll";
   }
@@ -222,7 +231,11 @@ export async function openTextFolder(
 ): Promise<TextSource | undefined> {
   const found = new Map<string, string>();
   for (const file of files) {
-    const part = partNamed(file.split(/[-_.]/)[0] ?? "");
+    // train.conll, en_ewt-ud-train.conllu
+    const part = file
+      .split(/[-_.]/)
+      .map(partNamed)
+      .find((name) => name !== undefined);
     const path = join(folder, file);
     if (part !== undefined && !found.has(part) && (await formatOf(path, options)) !== undefined) found.set(part, path);
   }
@@ -242,6 +255,20 @@ export async function openTextFolder(
   const [validation, test] = [await read(found.get("validation")), await read(found.get("test"))];
   const parts: Parts = { train, ...(validation && { validation }), ...(test && { test }) };
   return { name: basename(folder), parts, ...ROLES[format], badRows, notes };
+}
+
+/** The texts of a folder or an archive with annotations beside them, or undefined where it holds something else. */
+export async function openStandoff(tree: FileTree, name: string, options: TextOptions): Promise<TextSource | undefined> {
+  const read = options.tableOf === undefined ? await readStandoff(tree, options) : undefined;
+  if (read === undefined) return undefined;
+  const notes = [...read.notes, ...[...read.parts.values()].flatMap((part) => part.notes)];
+  const part = (of: PartName): Dataset | undefined => {
+    const found = read.parts.get(of);
+    return found && labelledTexts(found.texts);
+  };
+  const [train, validation, test] = [part("train"), part("validation"), part("test")];
+  if (train === undefined) throw new DataError(`${tree.where}: expected texts with annotations to train on, found empty ones`);
+  return { name, parts: { train, ...defined({ validation, test }) }, ...ROLES.spans, badRows: 0, notes };
 }
 
 /** A table in a file, or in a zip file. */

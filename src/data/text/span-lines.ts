@@ -274,10 +274,10 @@ function standsApart(text: string, [start, end]: ReturnType<ReturnType<Place>>):
 
 const shorten = (text: string): string => (text.length > 40 ? `${text.slice(0, 40)}…` : text);
 
-/** Compares what a span covers with what it says; tools write line ends in two ways, and trim. */
+/** Compares what a span covers with what it says; tools write line ends in several ways, and trim. */
 function covers(text: string, [start, end]: ReturnType<ReturnType<Place>>, covered: string): boolean {
   if (start === undefined || end === undefined || start < 0) return false;
-  const plain = (part: string): string => part.replaceAll("\\n", "\n").replaceAll("\r", "").trim();
+  const plain = (part: string): string => part.replaceAll("\\n", "\n").replaceAll("\r", "").replaceAll("\n", " ").trim();
   return plain(text.slice(start, end)) === plain(covered);
 }
 

@@ -6,6 +6,7 @@ import { Dataset, fromRows } from "../../data/node.js";
 import { decodeRows } from "../../data/images/decode-node.js";
 import { encodedColumn } from "../../data/images/encoded.js";
 import { endsWhole, imageHeader } from "../../vision/images-node.js";
+import { isRecord } from "../../util/record.js";
 import { DataError } from "../../util/errors.js";
 import type { ImageInfo } from "../images/images.js";
 import type { TextInfo } from "../texts/texts.js";
@@ -93,10 +94,18 @@ function cellOf(value: unknown, name: string, i: number): CellValue | number[] {
   throw new DataError(`${at(i)}: ${JSON.stringify(name)}: expected a number, a text, true, false or null, got something else`);
 }
 
+/** Fields, and those of objects in them as files have them: `user.age`. */
+const flatFields = (given: Readonly<Record<string, unknown>>): [string, unknown][] =>
+  Object.entries(given).flatMap(([name, value]) =>
+    isRecord(value)
+      ? Object.entries(value).map(([field, inner]): [string, unknown] => [`${name}.${field}`, inner])
+      : [[name, value]],
+  );
+
 function rowOf(given: GivenInput, i: number): Readonly<Record<string, CellValue | number[]>> {
   if (typeof given === "string") return { text: given };
   if (given instanceof Uint8Array) throw new DataError(`${at(i)}: expected an object of columns, got bytes`);
-  return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, cellOf(value, name, i)]));
+  return Object.fromEntries(flatFields(given).map(([name, value]) => [name, cellOf(value, name, i)]));
 }
 
 async function tableExamples(model: TrainedModel, given: readonly GivenInput[]): Promise<NamedInputs> {
