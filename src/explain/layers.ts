@@ -115,10 +115,14 @@ export function gridLayer(y: Tensor, x: Tensor, features: Features, at: string |
 const isSpatialConvolution = (node: Node): boolean =>
   node.op === "Conv" && node.outputs[0]?.rank === 4 && node.outputs[0].shape.slice(2).some((d) => d !== 1);
 
-/** Softmax over keys, of queries and keys. */
+/** Softmax over keys, of queries and keys: over classes of a grid's places it is over another axis. */
 export const isAttention = (node: Node): boolean => {
   const y = node.outputs[0] as Tensor;
-  return node.op === "Softmax" && y.rank >= 3 && y.shape.at(-1) !== 1 && dimEquals(y.shape.at(-1) ?? 0, y.shape.at(-2) ?? 1);
+  const axis = Number(node.attributes["axis"] ?? -1);
+  const isLast = axis === -1 || axis === y.rank - 1;
+  return (
+    node.op === "Softmax" && isLast && y.rank >= 3 && y.shape.at(-1) !== 1 && dimEquals(y.shape.at(-1) ?? 0, y.shape.at(-2) ?? 1)
+  );
 };
 
 /** The last value of the convolution's size that is made of it without another convolution or a pooling. */
