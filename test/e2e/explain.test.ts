@@ -166,6 +166,7 @@ test("a tag: of a word and a label, by number, or the first that is found; subwo
   for (const [run, args, label, said] of [
     ["tags", [], "B-PER", /word 1, "Bob"/],
     ["tags", ["--target", "York:LOC"], "E-LOC", /the tag E-LOC of word 5, "York"/],
+    ["tags", ["--target", "New York:B-LOC"], "B-LOC", /the tag B-LOC of word 4, "New"/],
     ["tags", ["--token", "3", "--target", "O"], "O", /word 3, "visits"/],
     ["subwords", ["--target", "Lee:E-PER"], "E-PER", /word 2, "Lee"/],
   ] as const) {

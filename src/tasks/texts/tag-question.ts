@@ -51,6 +51,18 @@ function halves(target: Target | undefined): { readonly word?: string; readonly 
   return colon < 1 ? { label: text } : { word: text.slice(0, colon), label: text.slice(colon + 1) };
 }
 
+/** The place of a word, or of the first of several together: of a name whose characters are the words; −1 where there is none. */
+function placeOf(name: string, words: readonly string[]): number {
+  const place = words.indexOf(name);
+  if (place >= 0) return place;
+  const wanted = name.replaceAll(/\s/gu, "");
+  return words.findIndex((_, from) => {
+    let joined = "";
+    for (let at = from; at < words.length && joined.length < wanted.length; at++) joined += words[at];
+    return wanted !== "" && joined === wanted;
+  });
+}
+
 /** The place of the word that is asked about; left out, the first with a tag that `counts`. ConfigError for one that the text has not. */
 function wordAsked(
   name: string,
@@ -65,7 +77,7 @@ function wordAsked(
     throw new ConfigError(`--token: expected a word of "${name}", which has ${words.length}, got ${token}`);
   if (token !== undefined) return token - 1;
   if (word !== undefined) {
-    const place = words.indexOf(word);
+    const place = placeOf(word, words);
     if (place < 0) throw new ConfigError(`--target: expected a word of "${name}" before the colon, got "${word}"`);
     return place;
   }

@@ -6,6 +6,7 @@ import { crfNegativeLogLikelihood } from "../../losses/index.js";
 import { compile } from "../../runtime/index.js";
 import type { TaggedRow, TaggingInfo } from "./tagging.js";
 import { learnTagging, taggedRows, taggingLoss } from "./tagging.js";
+import { tagAsked } from "./tag-question.js";
 
 const row = (words: string, ...inside: number[]): TaggedRow => ({
   features: words.split(" ").map((word) => [word, word.slice(0, 1)]),
@@ -56,4 +57,16 @@ test("the loss is the CRF's, with the false-negative cost where a span is called
   assert.ok(Math.abs(value("plain") - value("crf")) < 1e-6);
   assert.ok(Math.abs(value("dear") - value("expected")) < 1e-6);
   assert.ok(value("dear") > value("plain"));
+});
+
+test("a name of several characters, or of several words, is asked about by the first of them", () => {
+  const info = { tags: ["O", "B-NAME", "E-NAME"], labels: ["NAME"] } as unknown as TaggingInfo;
+  const asked = (words: readonly string[], target: string): number => {
+    const scored = { words, emissions: new Float64Array(words.length * 3), best: words.map(() => 0) };
+    return tagAsked("text", scored, info, { run: "run", target }).word;
+  };
+  assert.equal(asked(["现", "任", "张", "伟", "任"], "张伟:NAME"), 2);
+  assert.equal(asked(["to", "New", "York", "City"], "New York:NAME"), 1);
+  assert.equal(asked(["New", "York", "York"], "York:NAME"), 1);
+  assert.throws(() => asked(["张", "伟", "现"], "张现:NAME"), /--target: expected a word of "text" before the colon, got "张现"/);
 });

@@ -63,6 +63,8 @@ export async function viewOfTag(
     parts: readsSubwords(info) ? await subwordParts(info, one, names) : { names, partOf: Int32Array.from(names, (_, i) => i) },
     asked: { position: word - from },
     target: tag,
-    remarks: [`Asked about: the tag ${info.tags[tag]} of word ${word + 1}, "${words[word]}", before tags are weighed together.`],
+    remarks: [
+      `Asked about: the tag ${info.tags[tag]} of ${info.unit === "characters" ? "character" : "word"} ${word + 1}, "${words[word]}", before tags are weighed together.`,
+    ],
   };
 }
