@@ -29,6 +29,18 @@ export interface GraphInfo {
   readonly maxPositions?: number;
   /** Corrections of what is taken for a parameter, by the file's names. */
   readonly parameters?: ParameterChoice;
+  /** For images: how scores by place are read as scores of the whole image. */
+  readonly places?: Places;
+}
+
+/** Scores by place, as detectors and segmenters give them: [N, K, …] or [N, …, K]. Each class counts where its score is highest. */
+export interface Places {
+  /** The axis of the K scores. */
+  readonly axis: number;
+  /** Numbers of a place before its classes: 0; 4 for a box; 5 for a box and how sure it is that something is there. */
+  readonly before: 0 | 4 | 5;
+  /** Which of the five says how sure it is. */
+  readonly objectness?: number;
 }
 
 /** An input of a file, and the columns that go into it. */

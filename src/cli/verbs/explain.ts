@@ -184,7 +184,7 @@ export const verb = defineVerb({
     const mask = options.mask === undefined ? undefined : await readMask(options.mask);
     const measures = measuresNamed(options.measure);
     const { device, threads, preprocess, imageSize, labels, tokenizer, input } = options;
-    const opened = await openModel(path, { device, threads, preprocess, imageSize, labels, tokenizer, input });
+    const opened = await openModel(path, { device, threads, preprocess, imageSize, labels, tokenizer, input, byPlace: true });
     await using model = opened.model;
     expectOwn(model.task.name, model.task.explained?.options, TASK_TABLES, options);
     viewerOf(model);

@@ -9,6 +9,7 @@ import { readBeside } from "../../data/onnx-node.js";
 import { GraphModule } from "../../nn/index.js";
 import type { ModelProto } from "../../onnx/index.js";
 import { encodeModel, expectOrder, fixInputs, inlined, OnnxModel, otherInputsRemedy, withScores } from "../../onnx/index.js";
+import type { Tensor } from "../../graph/index.js";
 import { input, isStatic } from "../../graph/index.js";
 import type { RunConfig } from "../../run/run-folder.js";
 import type { Json } from "../../util/described.js";
@@ -23,6 +24,7 @@ import { lengthFor, tokenizerInfo, tokenizerOf } from "../texts/texts.js";
 import type { TrainedModel, UseOptions } from "../trained-model.js";
 import { openCheckpoint } from "./checkpoint-node.js";
 import { labelsFor } from "./labels-node.js";
+import { placesOf } from "./places.js";
 import { countScores, OpaqueGraph } from "./opaque-graph-node.js";
 import { modelOrReason } from "./model.js";
 import { openTable } from "./open-table-node.js";
@@ -40,6 +42,8 @@ export interface OnnxUseOptions {
   readonly tokenizer?: string;
   /** Values of inputs beside the one that is meant (`fixInputs`). */
   readonly input?: readonly string[];
+  /** Takes scores by place, of a detector say, for a class where each is highest: what an explanation can ask about. */
+  readonly byPlace?: boolean;
 }
 
 /** A model that was opened, and what was decided on the way. */
@@ -58,7 +62,7 @@ export interface OpenedModel {
  */
 export async function openModel(path: string, options: UseOptions & OnnxUseOptions = {}): Promise<OpenedModel> {
   if (path.endsWith(".onnx")) return openOnnx(path, options);
-  const { preprocess, imageSize, labels, tokenizer, input: values, ...use } = options;
+  const { preprocess, imageSize, labels, tokenizer, input: values, byPlace: _, ...use } = options;
   const given = { preprocess, "image-size": imageSize, labels, tokenizer, input: values?.[0] };
   const checkpoint = await pretrainedConfig(path);
   const own = checkpoint === undefined ? [] : ["labels", "tokenizer"];
@@ -148,22 +152,26 @@ async function textInfo(path: string, plan: GraphPlan, given: string | undefined
 /** Tokens of the longest text where a file does not say. */
 const LONGEST = 512;
 
-/** Counts the scores that a graph gives for one example. */
-function scoreCount(module: GraphModule, task: AnyTask, info: TaskInfo, output: string, onnx: OnnxModel): number {
+/** The scores that a graph gives for one example. */
+function scoresOf(module: GraphModule, task: AnyTask, info: TaskInfo, output: string, onnx: OnnxModel): Tensor | undefined {
   const shapes = task.graphs?.shapes(info) ?? {};
   const inputs = Object.entries(shapes).map(([name, shape]) => {
     const dtype = onnx.declaredInputs.get(name)?.dtype ?? "float32";
     return [name, input(name, shape, dtype)] as const;
   });
-  const scores = module.forward(Object.fromEntries(inputs))[output];
-  const { axes = 2 } = task.graphs ?? {};
+  return module.forward(Object.fromEntries(inputs))[output];
+}
+
+/** Counts the scores of one example. */
+function scoreCount(scores: Tensor | undefined, { graphs }: AnyTask, values: GraphModule["values"], where: string): number {
+  const { axes = 2 } = graphs ?? {};
   const count = scores?.shape[axes - 1];
   const isScores = scores?.shape.slice(axes).every((d) => d === 1) === true;
   if (scores === undefined || typeof count !== "number" || !isStatic(scores.shape) || !isScores) {
     // A graph without weights may give scores; one that does neither is most likely a step before or behind a model.
-    const weights = module.values.size === 0 ? "a model with weights, or " : "";
+    const weights = values.size === 0 ? "a model with weights, or " : "";
     const expected = `${weights}an output of scores ${axes === 2 ? "[N, K]" : "[N, T, K]"}`;
-    throw new ConfigError(`${onnx.where}: expected ${expected}, got [${scores?.shape.join(", ") ?? ""}]`);
+    throw new ConfigError(`${where}: expected ${expected}, got [${scores?.shape.join(", ") ?? ""}]`);
   }
   return count;
 }
@@ -250,12 +258,22 @@ async function openGraph(
   const module = modelOrReason(where, () => new GraphModule(bytes, { shapes, where, weightless: true }));
   if (!(module instanceof GraphModule))
     return openAsOpaque(onnx, path, { task, known, bytes, notes: plan.notes, reason: module.reason }, options);
-  const count = scoreCount(module, task, known, output, onnx);
-  const { names, remark } = await labelsFor(onnx, path, count, options.labels);
+  const scores = scoresOf(module, task, known, output, onnx);
+  const read = options.byPlace === true && graph.inputs["image"] !== undefined ? placesOf(scores, graph.layout) : undefined;
+  const count = read?.count ?? scoreCount(scores, task, module.values, where);
+  const { names, remark } = await labelsFor(
+    onnx,
+    path,
+    read === undefined ? count : [count, count - 4, count - 5],
+    options.labels,
+  );
+  const places = read?.places(count - names.length);
+  const byPlace = places === undefined ? [] : [`${where}: ${read?.remark(places) ?? ""}`];
   const name = where.replace(/\.onnx$/, "");
   const named = task.graphs?.named?.(names, known) ?? { classes: names };
-  const model = new TracedModel(task, name, { ...known, ...named }, module.values, use, { bytes, where, isFitted: true });
-  return { model, remarks: [...plan.notes, remark] };
+  const info = { ...known, ...named, graph: { ...graph, ...(places && { places }) } };
+  const model = new TracedModel(task, name, info, module.values, use, { bytes, where, isFitted: true });
+  return { model, remarks: [...plan.notes, ...byPlace, remark] };
 }
 
 /** The value of white in files of images. */

@@ -2,6 +2,7 @@
  * @module An imported graph as a classifier of images: its input's size, and what its pixels must be.
  */
 import type { Dim, Tensor } from "../../../graph/index.js";
+import { sizeOf } from "../../../graph/index.js";
 import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "../../../onnx/index.js";
 import { concat } from "../../../ops/index.js";
 import type { Json } from "../../../util/described.js";
@@ -9,7 +10,7 @@ import { isRecord } from "../../../util/described.js";
 import { ConfigError } from "../../../util/errors.js";
 import type { PixelScale } from "../../../vision/index.js";
 import { formatPixelScale, parsePixelScale, PIXEL_SCALES, pixelScale } from "../../../vision/index.js";
-import type { GraphFile, GraphInfo, GraphOptions, GraphPlan, GraphUse } from "../../graph-use.js";
+import type { GraphFile, GraphInfo, GraphOptions, GraphPlan, GraphUse, Places } from "../../graph-use.js";
 import { WrappedGraph } from "../../graph-use.js";
 import type { ImageInfo } from "../images.js";
 import { own } from "../../../util/record.js";
@@ -17,11 +18,23 @@ import { own } from "../../../util/record.js";
 /** The file's graph: images [N, C, H, W], scaled → logits [N, K]. */
 class ImageGraph extends WrappedGraph {
   override forward(image: Tensor): Tensor {
-    const { layout, colors } = this.info;
+    const { layout, colors, places } = this.info;
     const ordered = colors === "BGR" ? reversedColors(image) : image;
     const logits = this.scores({ image: () => (layout === "NHWC" ? ordered.transpose([0, 2, 3, 1]) : ordered) });
+    if (places !== undefined) return highest(logits, places);
     return logits.rank === 2 ? logits : logits.reshape([logits.shape[0] as Dim, logits.shape[1] as Dim]);
   }
+}
+
+/** The highest score of each class over all places, times the place's own where it has one: [N, K]. */
+function highest(scores: Tensor, { axis, before, objectness }: Places): Tensor {
+  const [rows, ...rest] = scores.shape as readonly [Dim, ...number[]];
+  const count = scores.shape[axis] as number;
+  const places = sizeOf(rest) / count;
+  const byPlace = axis === 1 ? scores.reshape([rows, count, places]) : scores.reshape([rows, places, count]).transpose([0, 2, 1]);
+  const classes = byPlace.slice(1, before, count);
+  const sure = objectness === undefined ? classes : classes.mul(byPlace.slice(1, objectness, objectness + 1));
+  return sure.reduceMax([2]);
 }
 
 /** Red, green, blue as blue, green, red: [N, 3, H, W]. */
