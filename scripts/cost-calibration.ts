@@ -18,6 +18,7 @@ import type { ModelName } from "../src/models/index.js";
 import { Gpt2, MODELS, modelNamed } from "../src/models/index.js";
 import type { Module } from "../src/nn/index.js";
 import { adamW } from "../src/optim/index.js";
+import { peakMemoryMiB } from "../src/run/progress-node.js";
 import { measureStep } from "../src/tasks/training/memory-node.js";
 import type { BatchTypes } from "../src/train/index.js";
 import { TrainingState, trainingStep } from "../src/train/index.js";
@@ -138,7 +139,7 @@ async function measureModel(name: string): Promise<Row> {
   return {
     name,
     predictedMiB: (rss + predicted.bytes) / 2 ** 20,
-    measuredMiB: process.resourceUsage().maxRSS / 1024,
+    measuredMiB: peakMemoryMiB(),
     predictedMs: (predicted.seconds ?? NaN) * 1000,
     measuredMs: least,
   };

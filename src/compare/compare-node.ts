@@ -345,7 +345,7 @@ export async function compare(o: CompareOptions, context: CompareContext): Promi
   for (const candidate of candidates) {
     context.signal.throwIfAborted();
     context.note(
-      `${candidate.name}: ${candidate.choice === undefined ? "measured" : "trained and measured"} (${compared.length + 1} of ${candidates.length})`,
+      `${candidate.name}: ${candidate.choice === undefined ? "measuring" : "training and measuring"} (${compared.length + 1} of ${candidates.length})`,
     );
     if (candidate.choice !== undefined)
       for (const seed of candidate.seeds) await train(o, task, runOf(candidate, seed), candidate.choice, context, { seed });

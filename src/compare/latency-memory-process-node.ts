@@ -6,6 +6,7 @@ import { loadOnnx } from "../data/onnx-node.js";
 import type { TensorData } from "../graph/index.js";
 import { fromNumbers, toNumbers } from "../graph/index.js";
 import { quantile } from "../metrics/index.js";
+import { peakMemoryMiB } from "../run/progress-node.js";
 import { compile } from "../runtime/index.js";
 import type { Executable } from "../runtime/index.js";
 import type { Latency, UseFigures } from "./figures.js";
@@ -43,7 +44,7 @@ async function timesOf(session: Executable, feeds: Feeds): Promise<Float64Array>
 const latencyOf = (times: Float64Array): Latency => ({ p50: quantile(times, 0.5), p95: quantile(times, 0.95) });
 
 async function figuresOf({ file, columns, threads }: UseRequest): Promise<UseFigures> {
-  const before = process.memoryUsage().rss;
+  const before = process.memoryUsage().rss / 2 ** 20;
   await using session = await compile(await loadOnnx(file), threads === undefined ? {} : { threads });
   const feeds = Object.fromEntries(
     session.inputs.map((name) => [name, received(columns[name] as UseRequest["columns"][string])]),
@@ -60,7 +61,7 @@ async function figuresOf({ file, columns, threads }: UseRequest): Promise<UseFig
   return {
     one: latencyOf(one),
     many: latencyOf(many),
-    memoryMiB: Math.max(0, process.resourceUsage().maxRSS * 1024 - before) / 2 ** 20,
+    memoryMiB: Math.max(0, peakMemoryMiB() - before),
     joulesPer1000: (1000 * (joules ?? modelled)) / answers,
     energy: joules === undefined ? "modelled" : "measured",
   };

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import { displayWidth } from "../util/text.js";
 import { peakMemoryMiB, streamSink } from "./progress-node.js";
@@ -105,4 +106,12 @@ test("a dumb terminal gets plain lines, NO_COLOR none; memory is in MiB", () => 
   assert.equal(streamSink(stream, { TERM: "dumb" }).isTTY, false);
   assert.equal(streamSink(stream, { NO_COLOR: "1" }).color, false);
   assert.ok(peakMemoryMiB() > 20 && peakMemoryMiB() < 20_000);
+});
+
+test("a process's peak memory is not its parent's", () => {
+  const held = Buffer.alloc(300 * 2 ** 20, 1);
+  const code = `import(${JSON.stringify(new URL("./progress-node.js", import.meta.url).href)}).then((m) => console.log(m.peakMemoryMiB()))`;
+  const child = Number(execFileSync(process.execPath, ["-e", code], { encoding: "utf8" }));
+  assert.ok(peakMemoryMiB() > held.length / 2 ** 20);
+  assert.ok(child > 10 && child < 200, `${child} MiB`);
 });
