@@ -36,52 +36,58 @@ export const denseMatrix = (values: Float32Array, columns: number): DenseMatrix 
  * Shapes: X [N, F], weights [K, F], bias [K] → into [N, K].
  */
 export function project(x: Matrix, weights: Float64Array, bias: ArrayLike<number>, into: Float64Array): void {
-  const { rows, columns } = x;
+  if (x.kind === "dense") projectDense(x, weights, bias, into);
+  else projectSparse(x, weights, bias, into);
+}
+
+/** Four outputs at a time: a sum waits for its last addition, and four sums wait together. */
+function projectDense(
+  { rows, columns, values }: DenseMatrix,
+  weights: Float64Array,
+  bias: ArrayLike<number>,
+  into: Float64Array,
+): void {
   const outputs = bias.length;
-  if (x.kind === "sparse" && outputs === 1) {
-    projectSparse(x, weights, bias[0] as number, into);
-    return;
-  }
-  for (let i = 0; i < rows; i++) {
-    for (let k = 0; k < outputs; k++) {
-      const at = k * columns;
-      let sum = bias[k] as number;
-      if (x.kind === "dense") {
-        const row = i * columns;
-        for (let j = 0; j < columns; j++) sum += (x.values[row + j] as number) * (weights[at + j] as number);
-      } else {
-        const end = x.starts[i + 1] as number;
-        for (let e = x.starts[i] as number; e < end; e++)
-          sum += (x.values[e] as number) * (weights[at + (x.indices[e] as number)] as number);
+  for (let k = 0; k < outputs; k += 4) {
+    const width = Math.min(4, outputs - k);
+    // Of fewer than four outputs the last is computed again, and not stored.
+    const [w0, w1, w2, w3] = [0, 1, 2, 3].map((d) => (k + Math.min(d, width - 1)) * columns) as [number, number, number, number];
+    for (let i = 0; i < rows; i++) {
+      const row = i * columns;
+      let [s0, s1, s2, s3] = [bias[k] as number, 0, 0, 0];
+      if (width > 1) s1 = bias[k + 1] as number;
+      if (width > 2) s2 = bias[k + 2] as number;
+      if (width > 3) s3 = bias[k + 3] as number;
+      for (let j = 0; j < columns; j++) {
+        const v = values[row + j] as number;
+        s0 += v * (weights[w0 + j] as number);
+        s1 += v * (weights[w1 + j] as number);
+        s2 += v * (weights[w2 + j] as number);
+        s3 += v * (weights[w3 + j] as number);
       }
-      into[i * outputs + k] = sum;
+      const at = i * outputs + k;
+      into[at] = s0;
+      if (width > 1) into[at + 1] = s1;
+      if (width > 2) into[at + 2] = s2;
+      if (width > 3) into[at + 3] = s3;
     }
   }
 }
 
-/** One output of sparse rows. */
 function projectSparse(
-  { rows, starts, indices, values }: SparseMatrix,
+  { rows, columns, starts, indices, values }: SparseMatrix,
   weights: Float64Array,
-  bias: number,
+  bias: ArrayLike<number>,
   into: Float64Array,
 ): void {
+  const outputs = bias.length;
   for (let i = 0; i < rows; i++) {
-    const end = starts[i + 1] as number;
-    let sum = bias;
-    for (let e = starts[i] as number; e < end; e++) sum += (values[e] as number) * (weights[indices[e] as number] as number);
-    into[i] = sum;
-  }
-}
-
-/** One residual of sparse rows. */
-function addSparse({ rows, starts, indices, values }: SparseMatrix, residuals: Float64Array, into: Float64Array): void {
-  for (let i = 0; i < rows; i++) {
-    const r = residuals[i] as number;
-    const end = starts[i + 1] as number;
-    for (let e = starts[i] as number; e < end; e++) {
-      const j = indices[e] as number;
-      into[j] = (into[j] as number) + r * (values[e] as number);
+    const [from, end] = [starts[i] as number, starts[i + 1] as number];
+    for (let k = 0; k < outputs; k++) {
+      const at = k * columns;
+      let sum = bias[k] as number;
+      for (let e = from; e < end; e++) sum += (values[e] as number) * (weights[at + (indices[e] as number)] as number);
+      into[i * outputs + k] = sum;
     }
   }
 }
@@ -92,28 +98,80 @@ function addSparse({ rows, starts, indices, values }: SparseMatrix, residuals: F
  * Shapes: X [N, F], residuals [N, K] → into [K, F].
  */
 export function addTransposed(x: Matrix, residuals: Float64Array, outputs: number, into: Float64Array): void {
-  const { rows, columns } = x;
-  if (x.kind === "sparse" && outputs === 1) {
-    addSparse(x, residuals, into);
-    return;
+  if (x.kind === "dense") addDense(x, residuals, outputs, into);
+  else addSparse(x, residuals, outputs, into);
+}
+
+/** Four rows at a time, so that a sum is read and written once for four products. */
+function addDense({ rows, columns, values }: DenseMatrix, residuals: Float64Array, outputs: number, into: Float64Array): void {
+  const whole = rows - (rows % 4);
+  for (let i = 0; i < whole; i += 4) {
+    const [x0, x1, x2, x3] = [i * columns, (i + 1) * columns, (i + 2) * columns, (i + 3) * columns];
+    for (let k = 0; k < outputs; k++) {
+      const at = k * columns;
+      const r0 = residuals[i * outputs + k] as number;
+      const r1 = residuals[(i + 1) * outputs + k] as number;
+      const r2 = residuals[(i + 2) * outputs + k] as number;
+      const r3 = residuals[(i + 3) * outputs + k] as number;
+      for (let j = 0; j < columns; j++) {
+        into[at + j] =
+          (into[at + j] as number) +
+          r0 * (values[x0 + j] as number) +
+          r1 * (values[x1 + j] as number) +
+          r2 * (values[x2 + j] as number) +
+          r3 * (values[x3 + j] as number);
+      }
+    }
   }
+  for (let i = whole; i < rows; i++) {
+    for (let k = 0; k < outputs; k++) {
+      const r = residuals[i * outputs + k] as number;
+      for (let j = 0; j < columns; j++)
+        into[k * columns + j] = (into[k * columns + j] as number) + r * (values[i * columns + j] as number);
+    }
+  }
+}
+
+function addSparse(
+  { rows, columns, starts, indices, values }: SparseMatrix,
+  residuals: Float64Array,
+  outputs: number,
+  into: Float64Array,
+): void {
   for (let i = 0; i < rows; i++) {
+    const [from, end] = [starts[i] as number, starts[i + 1] as number];
     for (let k = 0; k < outputs; k++) {
       const r = residuals[i * outputs + k] as number;
       if (r === 0) continue;
       const at = k * columns;
-      if (x.kind === "dense") {
-        const row = i * columns;
-        for (let j = 0; j < columns; j++) into[at + j] = (into[at + j] as number) + r * (x.values[row + j] as number);
-      } else {
-        const end = x.starts[i + 1] as number;
-        for (let e = x.starts[i] as number; e < end; e++) {
-          const j = at + (x.indices[e] as number);
-          into[j] = (into[j] as number) + r * (x.values[e] as number);
-        }
+      for (let e = from; e < end; e++) {
+        const j = at + (indices[e] as number);
+        into[j] = (into[j] as number) + r * (values[e] as number);
       }
     }
   }
+}
+
+/** Means and variances of the columns, [F] each. */
+export function columnMoments(x: Matrix): { readonly means: Float64Array; readonly variances: Float64Array } {
+  const { rows, columns, values } = x;
+  const means = new Float64Array(columns);
+  const variances = new Float64Array(columns);
+  const columnOf = x.kind === "dense" ? (at: number): number => at % columns : (at: number): number => x.indices[at] as number;
+  for (let at = 0; at < values.length; at++) {
+    const j = columnOf(at);
+    means[j] = (means[j] as number) + (values[at] as number) / rows;
+  }
+  // Numbers that a sparse matrix leaves out are 0: each is its mean away from the mean.
+  const filled = new Uint32Array(columns);
+  for (let at = 0; at < values.length; at++) {
+    const j = columnOf(at);
+    filled[j] = (filled[j] as number) + 1;
+    variances[j] = (variances[j] as number) + ((values[at] as number) - (means[j] as number)) ** 2 / rows;
+  }
+  for (let j = 0; j < columns; j++)
+    variances[j] = (variances[j] as number) + ((rows - (filled[j] as number)) / rows) * (means[j] as number) ** 2;
+  return { means, variances };
 }
 
 /** Some rows of a matrix, in the order asked for. */
