@@ -16,7 +16,7 @@ import { blockwise } from "./blocks.js";
 import { calibrate } from "./calibration.js";
 import type { SharedActivations, WeightForm } from "./forms.js";
 import { applyForm, dynamicWeights, rowWeights } from "./forms.js";
-import { fastestIslands, islandsOf } from "./islands.js";
+import { fastestIslands, islandsOf, LEAST_WHOLE } from "./islands.js";
 import type { LayerRewrite } from "./operator-times.js";
 import { layerSpeedup, layerTimes, ofLayer, timeKey } from "./operator-times.js";
 import type { Form, QuantizeData, QuantizeOptions } from "./options.js";
@@ -130,15 +130,15 @@ async function measured(
       const gains = layer.kind === "lookup" || evenIfSlower || (speedup !== undefined && isFaster(speedup, leastSpeedup));
       if (speedup === undefined) results.push({ ...about, form: "float32", reason: "the engine has no kernel for it" });
       else if (gains) results.push({ ...more, form });
-      else results.push({ ...more, form: "float32", reason: `no faster: ${shownSpeedup(speedup)}` });
+      else results.push({ ...more, form: "float32", reason: notFaster(speedup, leastSpeedup) });
     }
   }
   return results;
 }
 
-/** A speedup with the bounds between which it lies. */
-const shownSpeedup = ({ median, low, high }: Omit<Speedup, "ms">): string =>
-  `${median.toFixed(2)} × (${low.toFixed(2)} to ${high.toFixed(2)})`;
+/** Says why something stays as it was: it is no faster, or that is not certain, with the bounds between which its speedup lies. */
+const notFaster = ({ median, low, high }: Omit<Speedup, "ms">, least: number): string =>
+  `${high < least ? "no faster" : "not faster for certain"}: ${median.toFixed(2)} × (${low.toFixed(2)} to ${high.toFixed(2)})`;
 
 /** A file ready to be quantized, and the measured gain of each layer. */
 export interface QuantizePlan {
@@ -179,7 +179,7 @@ async function gaining(
     quantizeLayers(plan, some, { one, calibration: [one] }, plainly);
   const { names: best, speedup } = await fastestIslands(source, islands, gains, make, [one, ...calibration.slice(0, 1)], use);
   const reason =
-    best.size === 0 ? `the whole is no faster: ${shownSpeedup(speedup)}` : "the conversions around it take what it gains";
+    best.size === 0 ? `the whole is ${notFaster(speedup, LEAST_WHOLE)}` : "the conversions around it take what it gains";
   return layers.map((layer) =>
     layer.form === "float32" || best.has(layer.name) ? layer : { ...layer, form: "float32", reason },
   );

@@ -2,7 +2,7 @@
  * @module Compares a model before and after compression: size, speed and metrics, measured in one process by turns.
  */
 import type { Batch, Dataset } from "../../data/node.js";
-import { timeInTurns } from "../../compress/timing.js";
+import { TIMED, timeInTurns } from "../../compress/timing.js";
 import type { Metrics } from "../../metrics/index.js";
 import { OnnxModel } from "../../onnx/index.js";
 import { compile } from "../../runtime/index.js";
@@ -60,7 +60,7 @@ export async function measureBeforeAfter(
   examples: Dataset,
   options: UseOptions = {},
 ): Promise<BeforeAfter> {
-  const sessions = [before, after].map(({ file }) => compile(new OnnxModel(file), { ...options }));
+  const sessions = [before, after].map(({ file }) => compile(new OnnxModel(file), { ...options, ...TIMED }));
   await using first = await (sessions[0] as (typeof sessions)[number]);
   await using second = await (sessions[1] as (typeof sessions)[number]);
   const times: [number, number][] = [];

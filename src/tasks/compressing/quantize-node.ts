@@ -250,22 +250,23 @@ export async function quantizeRun(path: string, request: QuantizeRequest, contex
   const source = await openSource(path, { device: "cpu", ...(context.threads && { threads: context.threads }), ...context.onnx });
   await using _ = source.model;
   for (const remark of source.remarks ?? []) note(remark);
-  const data = await loadCompressionData(source, context.data);
-  for (const text of data.notes) note(text);
   const suited = request.aware === undefined ? formFor(source.file, writesText(source)) : AWARE;
   const form = request.form ?? suited.form;
   if (request.form === undefined) note(`${form}: ${suited.reason}; --form says otherwise`);
-  const limit = await weightLimit(form, request, note);
   checkRefinement({ form, ...(request.refinement && { refinement: request.refinement }) });
-  const { calibrationExamples = CALIBRATION_EXAMPLES, keep = [], mostLoss, sensitivity = false, aware, ...options } = request;
   checkAware(request, form);
+  const { calibrationExamples = CALIBRATION_EXAMPLES, keep = [], mostLoss, sensitivity = false, aware, ...options } = request;
+  const kept = keptLayers(source.file, keep);
+  const limit = await weightLimit(form, request, note);
+  const data = await loadCompressionData(source, context.data);
+  for (const text of data.notes) note(text);
   const prepared = await quantizeData(source, data, form, calibrationExamples);
   const compared = [await batchOf(source.model, data.test, Math.min(COMPARED, data.test.length))];
   if (path.endsWith(".onnx")) await expectAnyBatch(source, prepared.calibration);
   const accepts = mostLoss === undefined ? undefined : await acceptsWithin(source, data, mostLoss);
   const line = progress?.({ label: "measure layers", total: 1, unit: "layers" });
   const onLayer = (done: number, total: number): void => line?.update(done / total);
-  const asked: QuantizeOptions = { ...options, ...limit, form, keep: keptLayers(source.file, keep), onLayer };
+  const asked: QuantizeOptions = { ...options, ...limit, form, keep: kept, onLayer };
   const train =
     aware &&
     ((plain: ModelProto, names: ReadonlySet<string>) =>

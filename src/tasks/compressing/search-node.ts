@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
-import { timeInTurns } from "../../compress/timing.js";
+import { TIMED, timeInTurns } from "../../compress/timing.js";
 import { OnnxModel } from "../../onnx/index.js";
 import { RUN_FILES } from "../../run/run-folder.js";
 import { nodeFileSystem, writeWhole } from "../../run/run-folder-files-node.js";
@@ -219,8 +219,8 @@ class Search {
     const opened = await openSource(path, this.#training);
     await using model = opened.model;
     const files = [this.#source.model.toOnnx(), model.toOnnx()] as const;
-    await using first = await compile(new OnnxModel(files[0]), this.#training);
-    await using second = await compile(new OnnxModel(files[1]), this.#training);
+    await using first = await compile(new OnnxModel(files[0]), { ...this.#training, ...TIMED });
+    await using second = await compile(new OnnxModel(files[1]), { ...this.#training, ...TIMED });
     const batch = await batchOf(this.#source.model, this.#rows, 1);
     const [before = NaN, after = NaN] = await timeInTurns(
       [first, second].map((session) => () => session.call(pick(batch, session.inputs))),
