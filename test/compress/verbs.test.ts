@@ -134,6 +134,7 @@ test("prune: what cannot be done is refused before anything runs", async () => {
     /expected layers whose units can be removed, got none of 2 groups/,
   );
   await refused("prune points --layers 1 --out no", /expected a model with several layers that can be removed, got one/);
+  await refused("prune points --macs 0.5 --rounds 3 --out no", /--rounds: expected --cuts gradual or iterative as well/);
   await refused("prune points --macs 0.5 --out half", /half/);
   assert.ok(!existsSync(path("no")));
 });

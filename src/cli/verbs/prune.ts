@@ -86,6 +86,8 @@ export const verb = defineVerb({
       throw new ConfigError("--clusters: expected --sparsity as well, got none");
     if (options.macs !== undefined && options.parameters !== undefined)
       throw new ConfigError("prune: expected --macs or --parameters, got both");
+    if (options.rounds !== undefined && options.cuts === "one-shot")
+      throw new ConfigError("--rounds: expected --cuts gradual or iterative as well, got one-shot");
     if (options.energy !== undefined && options.rankBudget !== undefined)
       throw new ConfigError("prune: expected --energy or --rank-budget, got both");
     const rankBudget = options.rankBudget === undefined ? undefined : await rankBudgetOf(options.rankBudget);
