@@ -12,6 +12,7 @@ export interface Manifest {
   readonly name: string;
   readonly bin: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, Target>>;
+  readonly imports: Readonly<Record<string, Target>>;
   readonly dependencies: Readonly<Record<string, string>>;
   readonly optionalDependencies: Readonly<Record<string, string>>;
 }
