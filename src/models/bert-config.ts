@@ -6,7 +6,7 @@ import type { Json } from "../util/described.js";
 import { parseWith } from "../util/schema.js";
 import type { BertOptions } from "./bert.js";
 import type { BertHeadOptions } from "./bert-heads.js";
-import { activation, activationName, activationOf, count, layers, labelConfig, only, share } from "./pretrained-config.js";
+import { activation, activationName, activationOf, count, layers, numberedLabels, only, share } from "./pretrained-config.js";
 
 const bertSchema = z.looseObject({
   vocab_size: count,
@@ -39,7 +39,7 @@ export function readBertConfig(json: Json, where = "config.json"): BertOptions &
     activation: activationOf(c.hidden_act),
     dropout: c.hidden_dropout_prob,
     attentionDropout: c.attention_probs_dropout_prob,
-    ...(c.classifier_dropout == null ? {} : { classifierDropout: c.classifier_dropout }),
+    classifierDropout: c.classifier_dropout ?? undefined,
     epsilon: c.layer_norm_eps,
   };
 }
@@ -58,5 +58,5 @@ export const writeBertConfig = (o: BertOptions & Partial<BertHeadOptions>): Json
   attention_probs_dropout_prob: o.attentionDropout ?? 0.1,
   classifier_dropout: o.classifierDropout ?? null,
   layer_norm_eps: o.epsilon ?? 1e-12,
-  ...(o.numLabels === undefined ? {} : labelConfig(Array.from({ length: o.numLabels }, (_, i) => `LABEL_${i}`))),
+  ...numberedLabels(o.numLabels),
 });

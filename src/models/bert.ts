@@ -108,8 +108,8 @@ class SelfAttention extends Module {
       Tensor,
       Tensor,
     ]; // [N, h, T, d]
-    const allowed = mask === undefined ? {} : { mask: paddingMask(mask) };
-    return mergeHeads(scaledDotProductAttention(q, k, v, { dropout: this.#dropout, ...allowed })); // [N, T, D]
+    const options = { dropout: this.#dropout, mask: mask && paddingMask(mask) };
+    return mergeHeads(scaledDotProductAttention(q, k, v, options)); // [N, T, D]
   }
 }
 

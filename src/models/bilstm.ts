@@ -2,7 +2,7 @@
  * @module `BiLstm` and `BiLstmCrf`: recurrent readers of texts in both directions, with a classifier of texts, of tokens, or of whole sequences of tags.
  */
 import type { Tensor } from "../graph/index.js";
-import { Crf, Dropout, Embedding, Linear, LSTM, Module, normalInit } from "../nn/index.js";
+import { boolMask, Crf, Dropout, Embedding, Linear, LSTM, Module, normalInit } from "../nn/index.js";
 import { where } from "../ops/index.js";
 import type { TextModel, TextModelInputs } from "./text-model.js";
 
@@ -34,11 +34,9 @@ class Reader extends Module {
 
   override forward(tokens: Tensor, { mask, inputsEmbeds = this.embedding.forward(tokens) }: TextModelInputs = {}): Tensor {
     const x = this.embeddingDropout.forward(inputsEmbeds); // [N, T, D]
-    return this.lstm.forward(x, { mask: mask && asTruth(mask) }).output; // [N, T, 2·H]
+    return this.lstm.forward(x, { mask: mask && boolMask(mask) }).output; // [N, T, 2·H]
   }
 }
-
-const asTruth = (mask: Tensor): Tensor => (mask.dtype === "bool" ? mask : mask.cast("int32").greater(0));
 
 /** The common base of both models: the reader, and a linear layer over its states. */
 abstract class BiLstmReader extends Module {
@@ -76,7 +74,7 @@ export class BiLstm extends BiLstmReader implements TextModel {
   override forward(tokens: Tensor, inputs: TextModelInputs = {}): Tensor {
     const states = this.reader.forward(tokens, inputs); // [N, T, 2·H]
     // A state is at least −1: padding never is the largest.
-    const seen = inputs.mask === undefined ? states : where(asTruth(inputs.mask).unsqueeze(-1), states, -1);
+    const seen = inputs.mask === undefined ? states : where(boolMask(inputs.mask).unsqueeze(-1), states, -1);
     return seen.reduceMax(1).pipe(this.dropout, this.classifier);
   }
 }

@@ -6,7 +6,7 @@ import type { Json } from "../util/described.js";
 import { parseWith } from "../util/schema.js";
 import type { BertHeadOptions } from "./bert-heads.js";
 import type { DistilBertOptions } from "./distilbert.js";
-import { activation, activationName, activationOf, count, layers, labelConfig, only, share } from "./pretrained-config.js";
+import { activation, activationName, activationOf, count, layers, numberedLabels, only, share } from "./pretrained-config.js";
 
 const schema = z.looseObject({
   vocab_size: count.default(30_522),
@@ -57,5 +57,5 @@ export const writeDistilBertConfig = (o: DistilBertOptions & Partial<BertHeadOpt
   dropout: o.dropout ?? 0.1,
   attention_dropout: o.attentionDropout ?? 0.1,
   seq_classif_dropout: o.classifierDropout ?? 0.2,
-  ...(o.numLabels === undefined ? {} : labelConfig(Array.from({ length: o.numLabels }, (_, i) => `LABEL_${i}`))),
+  ...numberedLabels(o.numLabels),
 });

@@ -73,8 +73,7 @@ class Attention extends Module {
 
   override forward(x: Tensor, mask?: Tensor): Tensor {
     const split = (layer: Linear): Tensor => splitHeads(layer.forward(x), this.#heads); // [N, h, T, d]
-    const allowed = mask === undefined ? {} : { mask: paddingMask(mask) };
-    const options = { dropout: this.#dropout, ...allowed };
+    const options = { dropout: this.#dropout, mask: mask && paddingMask(mask) };
     return mergeHeads(scaledDotProductAttention(split(this.qLin), split(this.kLin), split(this.vLin), options)).pipe(this.outLin);
   }
 }

@@ -33,7 +33,7 @@ export function readGpt2Config(json: Json, where = "config.json"): Gpt2Options {
     hiddenSize: c.n_embd,
     numLayers: c.n_layer,
     numHeads: c.n_head,
-    ...(c.n_inner == null ? {} : { intermediateSize: c.n_inner }),
+    intermediateSize: c.n_inner ?? undefined,
     activation: activationOf(c.activation_function),
     dropout: c.resid_pdrop,
     attentionDropout: c.attn_pdrop,

@@ -81,8 +81,7 @@ class Attention extends Module {
 
   override forward(x: Tensor, { mask, cache }: DecoderInputs = {}): Tensor {
     const [q, k, v] = splitQueriesKeysValues(this.cAttn.forward(x), this.#heads); // [N, h, T, d]
-    const allowed = mask === undefined ? {} : { mask: paddingMask(mask) };
-    const y = attend(cache, q, k, v, { causal: true, dropout: this.#dropout, ...allowed }); // [N, h, T, d]
+    const y = attend(cache, q, k, v, { causal: true, dropout: this.#dropout, mask: mask && paddingMask(mask) }); // [N, h, T, d]
     return mergeHeads(y).pipe(this.cProj, this.residDropout); // [N, T, D]
   }
 }

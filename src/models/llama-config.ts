@@ -8,7 +8,6 @@ import { ConfigError } from "../util/errors.js";
 import { parseWith } from "../util/schema.js";
 import type { LlamaOptions } from "./llama.js";
 import { activation, activationName, activationOf, count, layers, share } from "./pretrained-config.js";
-import { defined } from "../util/record.js";
 
 const scalingSchema = z.discriminatedUnion("rope_type", [
   z.looseObject({ rope_type: z.literal("default") }),
@@ -76,10 +75,11 @@ export function readLlamaConfig(json: Json, where = "config.json"): LlamaOptions
     intermediateSize: c.intermediate_size,
     numLayers: c.num_hidden_layers,
     numHeads: c.num_attention_heads,
-    ...(c.num_key_value_heads == null ? {} : { numKeyValueHeads: c.num_key_value_heads }),
-    ...(c.head_dim == null ? {} : { headSize: c.head_dim }),
+    numKeyValueHeads: c.num_key_value_heads ?? undefined,
+    headSize: c.head_dim ?? undefined,
     maxPositions: c.max_position_embeddings,
-    ...defined({ theta, scaling }),
+    theta,
+    scaling,
     activation: activationOf(c.hidden_act),
     epsilon: c.rms_norm_eps,
     tied: c.tie_word_embeddings,

@@ -98,8 +98,7 @@ class Attention extends Module {
     const q = rotate(splitHeads(this.qProj.forward(x), this.#heads), angles); // [N, h, T, d]
     const k = rotate(splitHeads(this.kProj.forward(x), this.#groups), angles); // [N, g, T, d]
     const v = splitHeads(this.vProj.forward(x), this.#groups);
-    const allowed = mask === undefined ? {} : { mask: paddingMask(mask) };
-    const y = attend(cache, q, k, v, { causal: true, dropout: this.#dropout, ...allowed });
+    const y = attend(cache, q, k, v, { causal: true, dropout: this.#dropout, mask: mask && paddingMask(mask) });
     return this.oProj.forward(mergeHeads(y)); // [N, T, D]
   }
 }

@@ -64,6 +64,10 @@ export function labelCount(json: Json, where = "config.json"): number {
   return c.num_labels ?? (c.id2label === undefined ? 2 : Object.keys(c.id2label).length);
 }
 
+/** The labels of a classifier whose classes have no names; nothing for a model without a classifier. */
+export const numberedLabels = (count = 0): Record<string, Json> =>
+  count === 0 ? {} : labelConfig(Array.from({ length: count }, (_, i) => `LABEL_${i}`));
+
 /** Labels as transformers reads them: as many as there are names. */
 export const labelConfig = (names: readonly string[]): Record<string, Json> => ({
   id2label: Object.fromEntries(names.map((name, i) => [String(i), name])),

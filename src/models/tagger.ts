@@ -3,7 +3,7 @@
  * over sequences of tags.
  */
 import type { Dim, Tensor } from "../graph/index.js";
-import { Crf, Dropout, Embedding, Linear, LSTM, Module, normalInit, zerosInit } from "../nn/index.js";
+import { boolMask, Crf, Dropout, Embedding, Linear, LSTM, Module, normalInit, zerosInit } from "../nn/index.js";
 import { ones } from "../ops/index.js";
 import { ConfigError } from "../util/errors.js";
 
@@ -105,7 +105,7 @@ export class Tagger extends Module {
       .reshape([n, t, slots, width])
       .mul(seen)
       .reshape([n, t, slots * width]);
-    const { output } = this.lstm.forward(this.embeddingDropout.forward(x), { mask: asTruth(mask) }); // [N, T, 2·H]
+    const { output } = this.lstm.forward(this.embeddingDropout.forward(x), { mask: boolMask(mask) }); // [N, T, 2·H]
     return output.pipe(this.dropout, this.classifier); // [N, T, K]
   }
 
@@ -120,8 +120,6 @@ export class Tagger extends Module {
     return positions.reduce((sum, place) => sum.add(place)); // [N, T, K]
   }
 }
-
-const asTruth = (mask: Tensor): Tensor => (mask.dtype === "bool" ? mask : mask.cast("int32").greater(0));
 
 /** Element t becomes that of t + by; 0 where there is none. Shapes: x [N, T, K] → [N, T, K]. */
 const shifted = (x: Tensor, by: number): Tensor => (by === 0 ? x : x.pad([0, -by, 0], [0, by, 0]));

@@ -47,9 +47,9 @@ function read(json: Json, where: string, normFirst: boolean): TransformerOptions
     activationDropout: c.activation_dropout,
     scaleEmbedding: c.scale_embedding,
     normFirst,
-    ...(c.pad_token_id == null ? {} : { padToken: c.pad_token_id }),
-    ...(c.eos_token_id == null ? {} : { endToken: c.eos_token_id }),
-    ...(c.decoder_start_token_id == null ? {} : { startToken: c.decoder_start_token_id }),
+    padToken: c.pad_token_id ?? undefined,
+    endToken: c.eos_token_id ?? undefined,
+    startToken: c.decoder_start_token_id ?? undefined,
   };
 }
 

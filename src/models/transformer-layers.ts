@@ -78,7 +78,6 @@ export interface TargetInputs {
 /** Initializer of matrices. */
 export const weightInit = normalInit(0.02);
 const linear = (from: number, to: number): Linear => new Linear(from, to, { weightInit, biasInit: zerosInit });
-const masked = (mask: Tensor | undefined): { mask?: Tensor } => (mask === undefined ? {} : { mask: paddingMask(mask) });
 
 class Attention extends Module {
   readonly kProj: Linear;
@@ -108,10 +107,10 @@ class Attention extends Module {
   override forward(
     x: Tensor,
     seen: KeyValues,
-    { mask, causal = false, cache }: { mask?: Tensor | undefined; causal?: boolean; cache?: AttentionCache | undefined } = {},
+    { mask, causal = false, cache }: { mask?: Tensor; causal?: boolean; cache?: AttentionCache } = {},
   ): Tensor {
     const q = splitHeads(this.qProj.forward(x), this.#heads); // [N, h, T, d]
-    const options = { causal, dropout: this.#dropout, ...masked(mask) };
+    const options = { causal, dropout: this.#dropout, mask: mask && paddingMask(mask) };
     const y = causal
       ? attend(cache, q, seen.key, seen.value, options)
       : scaledDotProductAttention(q, seen.key, seen.value, options);

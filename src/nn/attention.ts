@@ -50,9 +50,11 @@ export function mergeHeads(x: Tensor): Tensor {
   return x.transpose([0, 2, 1, 3]).reshape([n, t, heads * width]);
 }
 
-/** True where a key of [N, S] is no padding, as attention's mask [N, 1, 1, S]; bool as it is, numeric where not 0. */
-export const paddingMask = (keys: Tensor): Tensor =>
-  (keys.dtype === "bool" ? keys : keys.cast("int32").greater(0)).unsqueeze(1, 2);
+/** A mask as bool, of the same shape: one that is bool as it is, a numeric one where it is not 0. */
+export const boolMask = (mask: Tensor): Tensor => (mask.dtype === "bool" ? mask : mask.cast("int32").greater(0));
+
+/** True where a key of [N, S] is no padding, as attention's mask [N, 1, 1, S]. */
+export const paddingMask = (keys: Tensor): Tensor => boolMask(keys).unsqueeze(1, 2);
 
 /** x · yᵀ, or x · y, over heads: where y has fewer of them (axis 1), each serves a group of x's. */
 function perGroup(x: Tensor, y: Tensor): Tensor {
@@ -166,11 +168,7 @@ export class MultiheadAttention extends Module {
       const keys = paddingMask(keyMask); // [N, 1, 1, S]
       allowed = allowed === undefined ? keys : allowed.and(keys);
     }
-    const y = scaledDotProductAttention(q, k, v, {
-      causal,
-      dropout: this.dropout,
-      mask: allowed,
-    });
+    const y = scaledDotProductAttention(q, k, v, { causal, dropout: this.dropout, mask: allowed });
     return this.outProj.forward(mergeHeads(y));
   }
 
