@@ -104,7 +104,7 @@ export function vjpOf(ys: readonly Tensor[], dys: readonly Tensor[], xs: readonl
     if (outputs.every((dy) => dy === null)) continue;
     // A gradient belongs to the layer whose gradient it is: costs and profiles go by that.
     withScope(node.scope, () => {
-      const gradients = gradientsOrDeferred(node, outputs, needs, choose);
+      const gradients = gradientsOrDeferred({ node, dys: outputs, needs, choose });
       node.inputs.forEach((input, i) => {
         const dx = gradients[i] ?? null;
         if (input !== null && dx !== null && needs[i])
@@ -136,27 +136,25 @@ function tellSymbols(t: Tensor, into: Set<string>): void {
 
 type Maybe = Tensor | null;
 
+/** A node on the way back: the gradients that arrive at its outputs, and which of its inputs need one. */
+interface Backward {
+  readonly node: Node;
+  readonly dys: readonly Maybe[];
+  readonly needs: readonly boolean[];
+  readonly choose: RuleChoice | undefined;
+}
+
 /** The gradients of a node; where its rule has to know the free dimensions, nodes that wait for them. */
-function gradientsOrDeferred(
-  node: Node,
-  dys: readonly Maybe[],
-  needs: readonly boolean[],
-  choose: RuleChoice | undefined,
-): readonly Maybe[] {
+function gradientsOrDeferred(backward: Backward): readonly Maybe[] {
   try {
-    return gradientsOf(node, dys, needs, choose);
+    return gradientsOf(backward);
   } catch (error) {
     if (!(error instanceof FreeDimensionError)) throw error;
-    return deferredGradients(node, dys, needs, choose);
+    return deferredGradients(backward);
   }
 }
 
-function deferredGradients(
-  node: Node,
-  dys: readonly Maybe[],
-  needs: readonly boolean[],
-  choose: RuleChoice | undefined,
-): readonly Maybe[] {
+function deferredGradients({ node, dys, needs, choose }: Backward): readonly Maybe[] {
   const given = [...node.inputs, ...node.outputs, ...dys];
   const present = given.filter((t) => t !== null);
   const positions = given.map((t) => (t === null ? -1 : present.indexOf(t)));
@@ -167,7 +165,7 @@ function deferredGradients(
     const outputs = node.outputs.map((_, i) => at(inputs.length + i) as Tensor);
     const arriving = dys.map((_, i) => at(inputs.length + outputs.length + i));
     const attributes = bindAttributes(node.attributes, bindingsOf(present, bound));
-    const gradients = gradientsOf({ ...node, attributes, inputs, outputs }, arriving, needs, choose);
+    const gradients = gradientsOf({ node: { ...node, attributes, inputs, outputs }, dys: arriving, needs, choose });
     return needed.map((i) => {
       const [x, dx] = [inputs[i] as Tensor, gradients[i] ?? null];
       return dx === null ? zerosLike(x) : sumTo(dx, x.shape);
@@ -194,15 +192,11 @@ function bindingsOf(free: readonly Tensor[], bound: readonly Tensor[]): Readonly
 }
 
 /** The gradients of a node by the rule chosen, or its entry in the table; NoGradientError where that gives a reason in its place. */
-function gradientsOf(
-  node: Node,
-  dys: readonly Maybe[],
-  needs: readonly boolean[],
-  choose: RuleChoice | undefined,
-): readonly Maybe[] {
+function gradientsOf(backward: Backward): readonly Maybe[] {
+  const { node, dys, needs, choose } = backward;
   const op = opOf(node);
   const chosen = choose?.(node);
-  if (op.expand !== undefined && chosen === undefined) return expandedGradients(node, dys, needs, choose);
+  if (op.expand !== undefined && chosen === undefined) return expandedGradients(backward);
   const rule = chosen ?? op.gradient;
   if (typeof rule !== "function") {
     throw new NoGradientError(
@@ -229,12 +223,7 @@ function gradientsOf(
  * Gradients of a fused node, through its definition. Each input stands for itself under another name, so that an input which
  * depends on another one is not followed.
  */
-function expandedGradients(
-  node: Node,
-  dys: readonly Maybe[],
-  needs: readonly boolean[],
-  choose: RuleChoice | undefined,
-): Maybe[] {
+function expandedGradients({ node, dys, needs, choose }: Backward): Maybe[] {
   const inputs = node.inputs.map((t) => (t === null ? null : identity(t)));
   const outputs = withScope(node.scope, () => opOf(node).expand?.({ inputs, attributes: node.attributes }) ?? []);
   const used = outputs.filter((_, i) => dys[i] !== null);

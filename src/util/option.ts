@@ -40,16 +40,8 @@ export const valuesOf = <O extends OptionTable>(values: OptionValues<O>, table: 
     Object.entries(values).filter(([name, value]) => Object.hasOwn(table, name) && value !== undefined),
   ) as OptionValues<O>;
 
-interface Spec<D> {
-  readonly help: string;
+interface Spec<D> extends Omit<Option, "kind" | "default" | "parse" | "many" | "configFile"> {
   readonly default?: D;
-  readonly defaultText?: string;
-  readonly unit?: string;
-  readonly metavar?: string;
-  readonly short?: string;
-  readonly aliases?: readonly string[];
-  readonly env?: string;
-  readonly local?: boolean;
 }
 
 /** Any text: a name, a path. */
