@@ -8,18 +8,13 @@ import { Module } from "../../nn/index.js";
 import type { ModelProto } from "../../onnx/index.js";
 import { bindGraph, costOf, resolveForUse } from "../../ops/index.js";
 import { DescentError } from "../../util/errors.js";
-import type { AnyTask, TaskContext, TaskInfo, Tensors } from "../task.js";
+import type { TaskContext, TaskInfo, Tensors } from "../task.js";
+import type { TrainedModel } from "../trained-model.js";
 import { useFile, UseFileModule } from "../use/use-file.js";
 import { usingContext } from "../use/traced-graph.js";
 
 /** The original model, and its weights. */
-export interface BaseModel {
-  readonly task: AnyTask;
-  readonly modelName: string;
-  readonly info: TaskInfo;
-  readonly model: Module;
-  readonly weights: ReadonlyMap<string, TensorData>;
-}
+export type BaseModel = Pick<TrainedModel, "task" | "modelName" | "info" | "model" | "weights">;
 
 const FEATURES = "features of the model";
 const USE = "use";
@@ -126,7 +121,7 @@ export class SmallerModel {
       modelName,
       info,
       outputs: rest,
-      ...(features === undefined ? {} : { features }),
+      features,
       names: new Map(state.map(([path, p]) => [p, path])),
       values: new Map(state.map(([path, p]) => [p, weights.get(path) as TensorData])),
     });

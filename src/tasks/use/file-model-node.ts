@@ -9,31 +9,26 @@ import type { Module } from "../../nn/index.js";
 import { OnnxModel } from "../../onnx/index.js";
 import { resolveForUse } from "../../ops/index.js";
 import type { Executable } from "../../runtime/index.js";
-import { compile, Executables } from "../../runtime/index.js";
+import { compile } from "../../runtime/index.js";
 import { forEachBatch } from "../../train/evaluate.js";
 import { ConfigError } from "../../util/errors.js";
 import { byLength, fetcherFor, fetcherForOne } from "../shared/rows-node.js";
 import { textByText } from "../shared/windows.js";
-import type { Answer, AnyTask, ColumnTypes, Measurement, Outputs, TaskContext, TaskInfo, Tensors } from "../task.js";
+import type { AnyTask, ColumnTypes, Outputs, TaskInfo, Tensors } from "../task.js";
 import { taskNamed } from "../table.js";
 import type { TrainedModel, UseOptions, Writer } from "../trained-model.js";
-import { answersOf, measurementOf } from "./answering-node.js";
+import { ModelInUse } from "./model-in-use-node.js";
 import type { ModelFile } from "./model.js";
 import { modelOf } from "./model.js";
-import { beforeLastLinear, pick, rowsAtOnce, usingContext } from "./traced-graph.js";
+import { pick, rowsAtOnce } from "./traced-graph.js";
 import { OUTPUT, taskOfFile, UseFileModule } from "./use-file.js";
 
 /** A task's model in the form of `toOnnx`. Owned: dispose it. */
-export class FileModel implements TrainedModel {
-  readonly task: AnyTask;
-  readonly modelName: string;
-  readonly info: TaskInfo;
-  /** The file. */
+export class FileModel extends ModelInUse implements TrainedModel {
   readonly file: OnnxModel;
   readonly #bytes: Uint8Array;
   readonly #parameters: ModelFile["parameters"];
   readonly #options: UseOptions;
-  readonly #executables: Executables;
   #module: UseFileModule | undefined;
 
   /** Errors: DataError for bytes that are no model; ConfigError for a file that does not take the task's columns. */
@@ -44,29 +39,22 @@ export class FileModel implements TrainedModel {
     { bytes, where, parameters }: ModelFile,
     options: UseOptions = {},
   ) {
-    this.task = taskOfFile(task);
-    this.modelName = modelName;
-    this.info = info;
+    super(taskOfFile(task), modelName, info);
     this.file = new OnnxModel(bytes, { where });
     this.#bytes = bytes;
     this.#parameters = parameters;
     this.#options = options;
-    this.#executables = new Executables(modelName);
-    const columns = Object.keys(task.inputs(this.#context, 1));
+    const columns = Object.keys(task.inputs(this.context, 1));
     const stray = [...this.file.declaredInputs.keys()].filter((name) => !columns.includes(name));
     if (stray.length > 0)
       throw new ConfigError(`${where}: expected the columns of ${task.name}, ${columns.join(", ")}, got ${stray.join(", ")}`);
-  }
-
-  get #context(): TaskContext<TaskInfo> {
-    return usingContext(this.task, this.info);
   }
 
   /** The file as a module from columns to outputs. Errors: those of `GraphModule`. */
   get model(): Module {
     const shapes = (): Readonly<Record<string, Tensor["shape"]>> =>
       Object.fromEntries(
-        Object.entries(this.task.inputs(this.#context, 1)).flatMap(([name, { shape }]) =>
+        Object.entries(this.task.inputs(this.context, 1)).flatMap(([name, { shape }]) =>
           this.file.declaredInputs.has(name) ? [[name, shape]] : [],
         ),
       );
@@ -79,7 +67,7 @@ export class FileModel implements TrainedModel {
 
   /** Errors: SessionError once the model has been disposed. */
   #compiled(key: string, make: () => OnnxModel | Tensors): Promise<Executable> {
-    return this.#executables.get(key, () => {
+    return this.executables.get(key, () => {
       const made = make();
       return made instanceof OnnxModel ? compile(made, this.#options) : compile(made, { ...this.#options, ...this.#constants });
     });
@@ -95,7 +83,7 @@ export class FileModel implements TrainedModel {
 
   /** The file's own outputs come from the file, as the engine runs it; the rest is computed of them. */
   async evaluator(types: ColumnTypes, forward: (batch: Tensors) => Tensors): Promise<(batch: Batch) => Promise<Outputs>> {
-    const key = `evaluator ${this.#executables.size}`;
+    const key = `evaluator ${this.executables.size}`;
     const traced = resolveForUse(forward(inputsOf(types)));
     const behind = (this.model as UseFileModule).behind(traced);
     const executable = await this.#compiled(key, () => behind ?? traced);
@@ -126,7 +114,7 @@ export class FileModel implements TrainedModel {
   async run(examples: Dataset, each: (outputs: Outputs, rows: Uint32Array, batch: Batch) => void): Promise<void> {
     const executable = await this.#compiled("file", () => this.file);
     const atOnce = rowsAtOnce(this.task, this.info);
-    using fetcher = (examples.length <= atOnce ? fetcherForOne : fetcherFor)(this.task, this.#context, examples);
+    using fetcher = (examples.length <= atOnce ? fetcherForOne : fetcherFor)(this.task, this.context, examples);
     await forEachBatch(
       examples,
       // The file leaves the number of rows free.
@@ -145,40 +133,15 @@ export class FileModel implements TrainedModel {
 
   async features(examples: Dataset, each: (features: TensorData, rows: number) => void): Promise<void> {
     const executable = await this.#compiled("features", () => {
-      const columns = inputsOf(this.task.inputs(this.#context, symbol("N")));
+      const columns = inputsOf(this.task.inputs(this.context, symbol("N")));
       const outputs = resolveForUse((this.model as UseFileModule).forward(columns));
-      const features = beforeLastLinear(Object.values(outputs)[0] as Tensor);
-      if (features === undefined) throw new ConfigError(`${this.modelName}: expected a linear layer before its output, got none`);
-      return { features };
+      return this.featuresOf(Object.values(outputs)[0] as Tensor);
     });
-    using fetcher = fetcherFor(this.task, this.#context, examples);
-    await forEachBatch(
-      examples,
-      rowsAtOnce(this.task, this.info),
-      (batch) => executable.call(pick(batch, executable.inputs)),
-      (outputs, batch) => each(outputs["features"] as TensorData, batch[executable.inputs[0] as string]?.shape[0] as number),
-      fetcher,
-    );
-  }
-
-  answers(examples: Dataset): Promise<Answer[]> {
-    return answersOf(this, examples);
-  }
-
-  measure(examples: Dataset): Promise<Measurement | undefined> {
-    return measurementOf(this, examples);
+    await this.eachFeatures(executable, examples, each);
   }
 
   /** The file as it is. */
   toOnnx(): Uint8Array {
     return this.#bytes;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#executables[Symbol.asyncDispose]();
-  }
-
-  dispose(): Promise<void> {
-    return this[Symbol.asyncDispose]();
   }
 }

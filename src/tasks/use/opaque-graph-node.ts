@@ -12,19 +12,19 @@ import type { ModelProto } from "../../onnx/index.js";
 import { chained, decodeModel, encodeModel, exportGraph, OnnxModel, withNames } from "../../onnx/index.js";
 import { lowerGraph, resolveForUse } from "../../ops/index.js";
 import type { Executable } from "../../runtime/index.js";
-import { compile, Executables } from "../../runtime/index.js";
+import { compile } from "../../runtime/index.js";
 import { forEachBatch } from "../../train/evaluate.js";
-import { ConfigError, NoGradientError } from "../../util/errors.js";
+import { ConfigError } from "../../util/errors.js";
 import { own } from "../../util/record.js";
 import type { GraphUse } from "../graph-use.js";
 import { graphInfo } from "../graph-use.js";
 import { fileMetadata } from "./file-metadata.js";
 import { byLength, fetcherFor } from "../shared/rows-node.js";
 import { textByText } from "../shared/windows.js";
-import type { Answer, AnyTask, Explained, Measurement, Outputs, TaskContext, TaskInfo, Tensors } from "../task.js";
-import type { TrainedModel, UseOptions } from "../trained-model.js";
-import { answersOf, measurementOf } from "./answering-node.js";
-import { pick, usingContext } from "./traced-graph.js";
+import type { AnyTask, Explained, Outputs, TaskInfo, Tensors } from "../task.js";
+import type { UseOptions } from "../trained-model.js";
+import { OpaqueModel } from "./model-in-use-node.js";
+import { pick } from "./traced-graph.js";
 
 /** Rows that are computed at once where the file leaves their number free. */
 const ROWS = 64;
@@ -103,41 +103,19 @@ export async function countScores(
 }
 
 /** A model of a task that only the engine runs. Owned: dispose it. */
-export class OpaqueGraph implements TrainedModel {
-  readonly task: AnyTask;
-  readonly modelName: string;
-  readonly info: TaskInfo;
+export class OpaqueGraph extends OpaqueModel {
   readonly #facts: GraphFacts;
   readonly #count: number;
   readonly #options: UseOptions;
-  readonly #executables: Executables;
 
   /** Errors: ConfigError for a task that takes no graphs. */
   constructor(task: AnyTask, info: TaskInfo, facts: GraphFacts, options: UseOptions) {
+    const { where } = facts.file;
+    super(task, facts.name ?? where.replace(/\.onnx$/, ""), info, where, facts.reason);
     if (task.graphs === undefined) throw new ConfigError(`${task.name}: expected a model of its own, got a graph`);
-    this.task = task;
-    this.modelName = facts.name ?? facts.file.where.replace(/\.onnx$/, "");
-    this.info = info;
     this.#facts = facts;
     this.#count = task.graphs.outFeatures(info);
     this.#options = options;
-    this.#executables = new Executables(this.modelName);
-  }
-
-  #refused(what: string): NoGradientError {
-    return new NoGradientError(`${this.#facts.file.where}: expected a model with a graph for ${what}; ${this.#facts.reason}`);
-  }
-
-  get model(): Module {
-    throw this.#refused("its layers");
-  }
-
-  get weights(): ReadonlyMap<string, TensorData> {
-    return new Map();
-  }
-
-  get #context(): TaskContext<TaskInfo> {
-    return usingContext(this.task, this.info);
   }
 
   /** Rows of one run. */
@@ -147,7 +125,7 @@ export class OpaqueGraph implements TrainedModel {
   }
 
   #compiled(key: string, make: () => Tensors | OnnxModel): Promise<Executable> {
-    return this.#executables.get(key, () => {
+    return this.executables.get(key, () => {
       const made = make();
       return made instanceof OnnxModel ? compile(made, this.#options) : compile(resolveForUse(made), this.#options);
     });
@@ -159,13 +137,13 @@ export class OpaqueGraph implements TrainedModel {
     if (task.graphs === undefined) throw new ConfigError(`${task.name}: expected a model of its own, got a graph`);
     const stand = new StandIn(this.#facts.file, graphInfo(info)?.output ?? "", this.#count);
     const model = task.graphs.wrap(stand, info);
-    const columns = inputsOf(task.inputs(this.#context, rows));
+    const columns = inputsOf(task.inputs(this.context, rows));
     if (task.graphs.outputs !== undefined) {
       const outputs = task.graphs.outputs(model, columns);
       return { columns, features: undefined, given: stand.given, outputs };
     }
-    const seen = features ?? task.features(columns, this.#context, model);
-    const outputs = task.outputs(model, seen, columns, this.#context);
+    const seen = features ?? task.features(columns, this.context, model);
+    const outputs = task.outputs(model, seen, columns, this.context);
     return { columns, features: seen, given: stand.given, outputs };
   }
 
@@ -185,7 +163,7 @@ export class OpaqueGraph implements TrainedModel {
   async run(examples: Dataset, each: (outputs: Outputs, rows: Uint32Array, batch: Batch) => void): Promise<void> {
     const rows = this.#rows;
     const before = await this.#compiled(`before ${rows}`, () => named(this.#around(rows).given));
-    using fetcher = fetcherFor(this.task, this.#context, examples);
+    using fetcher = fetcherFor(this.task, this.context, examples);
     await forEachBatch(
       examples,
       rows,
@@ -196,20 +174,12 @@ export class OpaqueGraph implements TrainedModel {
     );
   }
 
-  answers(examples: Dataset): Promise<Answer[]> {
-    return answersOf(this, examples);
-  }
-
-  measure(examples: Dataset): Promise<Measurement | undefined> {
-    return measurementOf(this, examples);
-  }
-
   /** Scores by the features that the task makes of examples, or by the presence of their tokens, for methods that sample. */
   async explainable(examples: Dataset): Promise<{ readonly model: Explainable; readonly input: ExplainInput }> {
     const { task } = this;
     if (task.explained === undefined || task.explained.inParts === true)
       throw new ConfigError(`explain: expected a task whose answers can be explained, got ${task.name}`);
-    using fetcher = fetcherFor(task, this.#context, examples);
+    using fetcher = fetcherFor(task, this.context, examples);
     const indices = Uint32Array.from({ length: examples.length }, (_, i) => i);
     const batch = (await fetcher?.fetch({ indices, seed: 0, epoch: 0, offset: 0 })) ?? examples.gather(indices);
     return task.graphs?.outputs === undefined ? this.#byFeatures(batch, task.explained) : this.#byTokens(batch, task.explained);
@@ -264,7 +234,7 @@ export class OpaqueGraph implements TrainedModel {
     batch: Batch,
     explained: Explained<TaskInfo>,
   ): Promise<{ readonly model: Explainable; readonly input: ExplainInput }> {
-    const [ids = "", mask = ""] = Object.keys(this.task.inputs(this.#context, 1));
+    const [ids = "", mask = ""] = Object.keys(this.task.inputs(this.context, 1));
     const { shape: [count = 1, length = 1] = [] } = batch[ids] ?? {};
     const before = await this.#compiled(`before ${this.#rows}`, () => named(this.#around(this.#rows).given));
     const { padId = 0 } = this.info as { readonly padId?: number };
@@ -313,14 +283,6 @@ export class OpaqueGraph implements TrainedModel {
     return fromNumbers("float32", [count, all.length / Math.max(1, count)], all);
   }
 
-  features(): Promise<void> {
-    return Promise.reject(this.#refused("features"));
-  }
-
-  evaluator(): Promise<never> {
-    return Promise.reject(this.#refused("another graph"));
-  }
-
   /** The file's own nodes between the task's preparation of its inputs and the task's outputs. ConfigError for a file of another opset than Descent writes. */
   toOnnx(): Uint8Array {
     const { file } = this.#facts;
@@ -340,14 +302,6 @@ export class OpaqueGraph implements TrainedModel {
     const inner = withNames(only, new Map([...links, [output, SCORES]]));
     const whole = chained([written("before", prepared, Object.values(columns)), inner, written("after", outputs)], file.where);
     return encodeModel({ ...whole, metadata: new Map([...file.metadata, ...fileMetadata(this)]) });
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#executables[Symbol.asyncDispose]();
-  }
-
-  dispose(): Promise<void> {
-    return this[Symbol.asyncDispose]();
   }
 }
 

@@ -7,11 +7,9 @@ import { Dataset, isText } from "../../data/index.js";
 import type { Explainable, ExplainInput } from "../../explain/index.js";
 import type { StringData, TensorData } from "../../graph/index.js";
 import { fromNumbers, isFloat, isStringData, toNumbers } from "../../graph/index.js";
-import type { Module } from "../../nn/index.js";
 import type { OnnxModel } from "../../onnx/index.js";
-import type { Executable } from "../../runtime/index.js";
 import { compile } from "../../runtime/index.js";
-import { ConfigError, NoGradientError } from "../../util/errors.js";
+import { ConfigError } from "../../util/errors.js";
 import { ClassificationMeasurement } from "../shared/classification.js";
 import { rowsOf } from "../shared/softmax.js";
 import { taskNamed } from "../table.js";
@@ -19,9 +17,10 @@ import type { FileInput } from "../graph-use.js";
 import type { FileTableInfo } from "../tables/file-columns.js";
 import { feedsOf } from "../tables/file-columns.js";
 import { RegressionMeasurement } from "../tables/regression-measurement.js";
+import { OpaqueModel } from "./model-in-use-node.js";
 import type { TableGraph } from "./traced-table.js";
-import type { Answer, AnyTask, Measurement, Outputs } from "../task.js";
-import type { TrainedModel, UseOptions } from "../trained-model.js";
+import type { Answer, Measurement, Outputs } from "../task.js";
+import type { UseOptions } from "../trained-model.js";
 
 /** The outputs that answers are made of, by the file's names. */
 export interface TableOutputs {
@@ -76,42 +75,25 @@ export interface TableFacts {
 }
 
 /** A model of a table that the engine runs as the file it is; its graph, where it has one, is for explanations. Owned: dispose it. */
-export class OpaqueTable implements TrainedModel {
-  readonly task: AnyTask;
-  readonly modelName: string;
-  readonly info: FileTableInfo;
+export class OpaqueTable extends OpaqueModel {
+  declare readonly info: FileTableInfo;
   readonly #file: OnnxModel;
   readonly #facts: TableFacts;
   readonly #options: UseOptions;
   /** The texts of each column of texts, by the numbers that stand for them. */
   readonly #texts = new Map<string, string[]>();
-  #session: Promise<Executable> | undefined;
 
   constructor(file: OnnxModel, info: FileTableInfo, facts: TableFacts, options: UseOptions = {}) {
-    this.task = taskNamed(
-      info.classes.length > 0 || facts.outputs.label !== undefined ? "tabular-classification" : "tabular-regression",
-    );
-    this.modelName = file.where.replace(/\.onnx$/, "");
-    this.info = info;
+    const isClasses = info.classes.length > 0 || facts.outputs.label !== undefined;
+    const task = taskNamed(isClasses ? "tabular-classification" : "tabular-regression");
+    super(task, file.where.replace(/\.onnx$/, ""), info, file.where, facts.reason);
     this.#file = file;
     this.#facts = facts;
     this.#options = options;
   }
 
-  #refused(what: string): NoGradientError {
-    return new NoGradientError(`${this.#file.where}: expected a model with a graph for ${what}; ${this.#facts.reason}`);
-  }
-
-  get model(): Module {
-    throw this.#refused("its layers");
-  }
-
-  get weights(): ReadonlyMap<string, TensorData> {
-    return new Map();
-  }
-
   async #call(examples: Dataset): Promise<Named> {
-    const session = await (this.#session ??= compile(this.#file, this.#options));
+    const session = await this.executables.get("file", () => compile(this.#file, this.#options));
     return session.callWithTexts(feedsOf(this.info.fileInputs, examples));
   }
 
@@ -149,7 +131,7 @@ export class OpaqueTable implements TrainedModel {
     });
   }
 
-  async answers(examples: Dataset): Promise<Answer[]> {
+  override async answers(examples: Dataset): Promise<Answer[]> {
     const answers: Answer[] = [];
     await this.#each(examples, (outputs, _, count) => {
       const { label, scores } = this.#facts.outputs;
@@ -246,16 +228,8 @@ export class OpaqueTable implements TrainedModel {
     };
   }
 
-  features(): Promise<void> {
-    return Promise.reject(this.#refused("features"));
-  }
-
-  evaluator(): Promise<never> {
-    return Promise.reject(this.#refused("another graph"));
-  }
-
   /** Measures on examples with their targets (`fileExamples`): quantities in their own unit; of labels alone, accuracy and F1. */
-  async measure(examples: Dataset): Promise<Measurement> {
+  override async measure(examples: Dataset): Promise<Measurement> {
     const { classes } = this.info;
     const isClasses = examples.has("label");
     const target = isClasses ? "label" : "target";
@@ -301,17 +275,7 @@ export class OpaqueTable implements TrainedModel {
   }
 
   toOnnx(): Uint8Array {
-    throw this.#refused("another ONNX file");
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    // What could not be opened has nothing to dispose of, and has said so.
-    await (await this.#session?.catch(() => undefined))?.dispose();
-    this.#session = undefined;
-  }
-
-  dispose(): Promise<void> {
-    return this[Symbol.asyncDispose]();
+    throw this.refused("another ONNX file");
   }
 }
 

@@ -12,7 +12,7 @@ import type { ModelProto } from "../../onnx/index.js";
 import { decodeModel, encodeModel, OnnxModel, withNumbers } from "../../onnx/index.js";
 import { randomInputs, resolveForUse, resolveMode } from "../../ops/index.js";
 import type { Executable } from "../../runtime/index.js";
-import { compile, Executables } from "../../runtime/index.js";
+import { compile } from "../../runtime/index.js";
 import { CHECKPOINT_FILES, checkpointParameters } from "../../train/train-node.js";
 import type { RunConfig } from "../../run/run-folder.js";
 import { RUN_FILES } from "../../run/run-folder.js";
@@ -21,7 +21,7 @@ import { openRun, splitRunPath } from "../../run/run-folder-node.js";
 import { forEachBatch } from "../../train/evaluate.js";
 import { ConfigError } from "../../util/errors.js";
 import { byLength, fetcherFor } from "../shared/rows-node.js";
-import { answersOf, measurementOf } from "./answering-node.js";
+import { ModelInUse } from "./model-in-use-node.js";
 import type { ModelFile } from "./model.js";
 import { readingInfo } from "./checked-info.js";
 import { graphIn, modelOf, modelOrReason } from "./model.js";
@@ -29,12 +29,12 @@ import { isCompressed, MODEL_FILE } from "./compression.js";
 import { FileModel } from "./file-model-node.js";
 import { isGguf, openGguf } from "./gguf-node.js";
 import { OpaqueGraph } from "./opaque-graph-node.js";
-import { beforeLastLinear, pick, rowsAtOnce, usingContext } from "./traced-graph.js";
+import { pick, rowsAtOnce } from "./traced-graph.js";
 import { fileMetadata } from "./file-metadata.js";
 import { useFile } from "./use-file.js";
 import { graphInfo } from "../graph-use.js";
 import { taskNamed } from "../table.js";
-import type { Answer, AnyTask, ColumnTypes, Measurement, Outputs, TaskContext, TaskInfo, Tensors } from "../task.js";
+import type { AnyTask, ColumnTypes, Outputs, TaskContext, TaskInfo, Tensors } from "../task.js";
 import type { TrainedModel as Trained, UseOptions } from "../trained-model.js";
 import { textByText } from "../shared/windows.js";
 
@@ -67,14 +67,10 @@ function merged(
 }
 
 /** A model that Descent traces: a module of ours with its weights. Owned: dispose it. */
-export class TracedModel implements Trained {
-  readonly task: AnyTask;
-  readonly modelName: string;
-  readonly info: TaskInfo;
+export class TracedModel extends ModelInUse implements Trained {
   readonly model: Module;
   readonly weights: ReadonlyMap<string, TensorData>;
   readonly #options: UseOptions;
-  readonly #executables: Executables;
   readonly #file: ModelFile | undefined;
 
   /** Errors: ConfigError, naming each tensor, if the weights are not those of the model. */
@@ -86,13 +82,10 @@ export class TracedModel implements Trained {
     options: UseOptions = {},
     file?: ModelFile,
   ) {
-    this.task = task;
-    this.modelName = modelName;
-    this.info = info;
+    super(task, modelName, info);
     this.model = modelOf(task, modelName, info, file);
     this.weights = weights;
     this.#options = options;
-    this.#executables = new Executables(modelName);
     this.#file = file;
     const problems = [...this.model.state()].flatMap(([path, p]) => {
       const given = weights.get(path);
@@ -103,23 +96,19 @@ export class TracedModel implements Trained {
     if (problems.length > 0) throw new ConfigError(`checkpoint: expected one of ${modelName}; ${problems.join("; ")}`);
   }
 
-  get #context(): TaskContext<TaskInfo> {
-    return usingContext(this.task, this.info);
-  }
-
   /** Names of the columns that the model reads. */
   get #columns(): string[] {
-    return Object.keys(this.task.inputs(this.#context, 1));
+    return Object.keys(this.task.inputs(this.context, 1));
   }
 
   #fetcher(examples: Dataset): WorkerFetcher | undefined {
-    return fetcherFor(this.task, this.#context, examples);
+    return fetcherFor(this.task, this.context, examples);
   }
 
   /** The features that the model sees, those that explanations are about where they are others, and the outputs; in use mode. */
   #trace(
     batch: number | ReturnType<typeof symbol>,
-    context: TaskContext<TaskInfo> = this.#context,
+    context: TaskContext<TaskInfo> = this.context,
   ): { features: Tensor; seen: Tensor | undefined; outputs: Readonly<Record<string, Tensor>> } {
     const types = this.task.inputs(context, batch);
     const tensors = inputsOf(types);
@@ -147,12 +136,12 @@ export class TracedModel implements Trained {
 
   /** Errors: SessionError once the model has been disposed. */
   #compiled(key: string, make: () => Readonly<Record<string, Tensor>>): Promise<Executable> {
-    return this.#executables.get(key, () => compile(make(), { ...this.#options, names: this.#names(), values: this.#values() }));
+    return this.executables.get(key, () => compile(make(), { ...this.#options, names: this.#names(), values: this.#values() }));
   }
 
   /** Compiles another graph of the model with its weights, for batches of these columns, as `TrainingState.evaluator` makes one. */
   async evaluator(types: ColumnTypes, forward: (batch: Tensors) => Tensors): Promise<(batch: Batch) => Promise<Outputs>> {
-    const executable = await this.#compiled(`evaluator ${this.#executables.size}`, () => {
+    const executable = await this.#compiled(`evaluator ${this.executables.size}`, () => {
       return resolveForUse(forward(inputsOf(types)));
     });
     return (batch) => executable.call(pick(batch, executable.inputs));
@@ -187,28 +176,9 @@ export class TracedModel implements Trained {
   async features(examples: Dataset, each: (features: TensorData, rows: number) => void): Promise<void> {
     const size = rowsAtOnce(this.task, this.info);
     const executable = await this.#compiled("features", () => {
-      const first = Object.values(this.#trace(size).outputs)[0] as Tensor;
-      const features = beforeLastLinear(first);
-      if (features === undefined) throw new ConfigError(`${this.modelName}: expected a linear layer before its output, got none`);
-      return { features };
+      return this.featuresOf(Object.values(this.#trace(size).outputs)[0] as Tensor);
     });
-    const columns = this.#columns;
-    using fetcher = this.#fetcher(examples);
-    await forEachBatch(
-      examples,
-      size,
-      (batch) => executable.call(pick(batch, columns)),
-      (outputs, batch) => each(outputs["features"] as TensorData, batch[columns[0] as string]?.shape[0] as number),
-      fetcher,
-    );
-  }
-
-  answers(examples: Dataset): Promise<Answer[]> {
-    return answersOf(this, examples);
-  }
-
-  measure(examples: Dataset): Promise<Measurement | undefined> {
-    return measurementOf(this, examples);
+    await this.eachFeatures(executable, examples, each);
   }
 
   /** The model as a portable ONNX file with N free, preprocessing inside, and what the task knows in its metadata. */
@@ -222,7 +192,7 @@ export class TracedModel implements Trained {
     const { features, outputs, seen } = this.#trace(symbol("N"));
     const { task, modelName, info } = this;
     const about = { task, modelName, info, names: this.#names(), values: this.#values() };
-    return useFile({ ...about, outputs, ...(task.explained === undefined ? {} : { features: seen ?? features }) });
+    return useFile({ ...about, outputs, features: task.explained && (seen ?? features) });
   }
 
   /** The file with its own nodes and the weights that were learned: what is in front of the graph cannot be written anew. */
@@ -230,15 +200,6 @@ export class TracedModel implements Trained {
     const model = decodeModel(bytes, where);
     const metadata = new Map([...model.metadata, ...fileMetadata(this)]);
     return { ...withNumbers(model, this.weights, where), metadata };
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#executables[Symbol.asyncDispose]();
-  }
-
-  /** For code without `await using`. */
-  dispose(): Promise<void> {
-    return this[Symbol.asyncDispose]();
   }
 }
 
