@@ -42,6 +42,15 @@ export interface ScoreQuestion {
   readonly gallery?: string;
 }
 
+/** One of the inputs as explanations show it, and the part of its answer that is asked about. */
+export type ViewOf = (
+  model: TrainedModel,
+  inputs: NamedInputs,
+  row: number,
+  name: string,
+  question: ScoreQuestion,
+) => Promise<View>;
+
 /** Options for reading inputs. */
 export interface InputOptions extends TableReading {
   /** Leave out what cannot be read, and count it. */
@@ -190,8 +199,8 @@ export interface NodeTask {
   ) => Promise<InitialWeights | undefined>;
   /** Errors: DataError, ConfigError. */
   readInputs(model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs>;
-  /** One of the inputs as explanations show it, and the part of its answer that is asked about; left out where answers cannot be explained. */
-  readonly view?: (model: TrainedModel, inputs: NamedInputs, row: number, name: string, question: ScoreQuestion) => Promise<View>;
+  /** Left out where answers cannot be explained. */
+  readonly view?: ViewOf;
   report(sources: ReportSources): Promise<TaskReport>;
   /** Measures a state on the way, where the task's own measurement does not: figures of many answers together. */
   readonly evaluate?: (watched: Watched) => Promise<() => Promise<Metrics>>;

@@ -8,9 +8,8 @@ import { ConfigError } from "../../../util/errors.js";
 import { unknownName } from "../../../util/nearest.js";
 import { picturesOf } from "../pictures-node.js";
 import type { Asked } from "../../task.js";
-import type { NamedInputs, ScoreQuestion } from "../../task-node.js";
+import type { ScoreQuestion, ViewOf } from "../../task-node.js";
 import type { TrainedModel } from "../../trained-model.js";
-import type { View } from "../../view.js";
 import { embeddingsOf } from "./enroll-node.js";
 import { galleryOf, namesIn, nearestEntries, readGallery } from "./gallery-node.js";
 import type { RecognitionInfo } from "./image-recognition.js";
@@ -45,13 +44,7 @@ async function likeOf(
 }
 
 /** An image as the model is given it, and what its likeness is to. */
-export async function viewOfLikeness(
-  model: TrainedModel,
-  { examples }: NamedInputs,
-  row: number,
-  name: string,
-  question: ScoreQuestion,
-): Promise<View> {
+export const viewOfLikeness: ViewOf = async (model, { examples }, row, name, question) => {
   if (question.target !== undefined)
     throw new ConfigError(`--target: expected no label, since a similarity is explained; name an image: --against FILE`);
   const info = model.info as RecognitionInfo;
@@ -62,4 +55,4 @@ export async function viewOfLikeness(
     input: { kind: "image", image: pictures.get(row) as PixelImage },
     asked: { like: await likeOf(model, answer?.["embedding"] as readonly number[], question) },
   };
-}
+};

@@ -11,10 +11,9 @@ import type { PixelImage } from "../../../charts/image.js";
 import { ConfigError } from "../../../util/errors.js";
 import { unknownName } from "../../../util/nearest.js";
 import { fetcherFor } from "../../shared/rows-node.js";
-import type { NamedInputs, ScoreQuestion } from "../../task-node.js";
+import type { ScoreQuestion, ViewOf } from "../../task-node.js";
 import type { TaskContext } from "../../task.js";
 import type { TrainedModel } from "../../trained-model.js";
-import type { View } from "../../view.js";
 import { picturesOf } from "../pictures-node.js";
 import type { DetectionInfo } from "./object-detection.js";
 import { ANSWER_THRESHOLD, detectedIn } from "./object-detection.js";
@@ -72,13 +71,7 @@ function boxAsked(name: string, found: readonly DetectedBox[], classes: readonly
 }
 
 /** An image as the model is given it, and one of the objects that were found in it. Errors: ConfigError for an object that is not there. */
-export async function viewOfBox(
-  model: TrainedModel,
-  { examples }: NamedInputs,
-  row: number,
-  name: string,
-  question: ScoreQuestion,
-): Promise<View> {
+export const viewOfBox: ViewOf = async (model, { examples }, row, name, question) => {
   const info = model.info as DetectionInfo;
   const one = examples.select([row]);
   let found: DetectedBox[] = [];
@@ -104,4 +97,4 @@ export async function viewOfBox(
       `Asked about: box ${number + 1} of ${found.length}, ${info.classes[box.class]} ${box.score.toFixed(2)}, at ${sides} in pixels of the model's input; ${asked}.`,
     ],
   };
-}
+};

@@ -5,7 +5,7 @@ import type { Target } from "../../../explain/index.js";
 import { Generator, isDecoder } from "../../../generate/index.js";
 import type { TensorData } from "../../../graph/index.js";
 import { ConfigError } from "../../../util/errors.js";
-import type { NamedInputs, ScoreQuestion } from "../../task-node.js";
+import type { ViewOf } from "../../task-node.js";
 import type { TrainedModel } from "../../trained-model.js";
 import type { View } from "../../view.js";
 import { viewOfText } from "../text-view.js";
@@ -59,13 +59,7 @@ async function viewOfWritten(model: TrainedModel, name: string, ids: readonly nu
 }
 
 /** A text whose words are the parts, and the place at which a token is predicted: behind the text, or the first hidden one. */
-export async function viewOfNextToken(
-  model: TrainedModel,
-  { examples }: NamedInputs,
-  row: number,
-  name: string,
-  { target, tokens }: ScoreQuestion,
-): Promise<View> {
+export const viewOfNextToken: ViewOf = async (model, { examples }, row, name, { target, tokens }) => {
   const info = model.info as LanguageInfo;
   const one = examples.select([row]);
   const ids = Array.from(one.tensor("input_ids").data, Number).slice(0, Number(one.tensor("length").data[0]));
@@ -82,4 +76,4 @@ export async function viewOfNextToken(
         : "Asked about: the first hidden token.",
     ],
   };
-}
+};

@@ -5,9 +5,8 @@ import type { Dataset } from "../../../data/index.js";
 import { labelledTextAt } from "../../../data/index.js";
 import { ConfigError } from "../../../util/errors.js";
 import { parseTag } from "../../../util/tags.js";
-import type { NamedInputs, ScoreQuestion } from "../../task-node.js";
+import type { ScoreQuestion, ViewOf } from "../../task-node.js";
 import type { TrainedModel } from "../../trained-model.js";
-import type { View } from "../../view.js";
 import { scoredTags, tagAsked } from "../tag-question.js";
 import type { TaggingInfo } from "../tagging.js";
 import { tokenOffsetsOf } from "../tagging.js";
@@ -34,13 +33,7 @@ async function predicateAsked(
 }
 
 /** A text with a predicate marked, and the role of one of its words. Errors: ConfigError for a word or a role that is not there. */
-export async function viewOfRole(
-  model: TrainedModel,
-  { examples }: NamedInputs,
-  row: number,
-  name: string,
-  question: ScoreQuestion,
-): Promise<View> {
+export const viewOfRole: ViewOf = async (model, { examples }, row, name, question) => {
   const info = model.info as TaggingInfo;
   const search = examples.select([row]);
   const given = labelledTextAt(search, 0);
@@ -61,4 +54,4 @@ export async function viewOfRole(
       `Asked about: the tag ${info.tags[tag]} of word ${word + 1}, "${words[word]}", for the predicate "${words[predicate]}" (word ${predicate + 1}), before tags are weighed together.`,
     ],
   };
-}
+};

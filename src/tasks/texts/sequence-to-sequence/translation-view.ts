@@ -2,22 +2,15 @@
  * @module A text that was written from another, as explanations ask about it: every token of it, by the tokens that were read.
  */
 import { Generator } from "../../../generate/index.js";
-import type { NamedInputs, ScoreQuestion } from "../../task-node.js";
-import type { TrainedModel, Writer } from "../../trained-model.js";
-import type { View } from "../../view.js";
+import type { ViewOf } from "../../task-node.js";
+import type { Writer } from "../../trained-model.js";
 import { MOST_WRITTEN } from "../options.js";
 import { tokenizerOf, tokenPieces } from "../texts.js";
 import type { SequenceInfo } from "./sequence-to-sequence.js";
 import { pairsOfIds, translatorOf } from "./sequence-to-sequence.js";
 
 /** A source with the text that the model writes from it. */
-export async function viewOfTranslation(
-  model: TrainedModel,
-  { examples }: NamedInputs,
-  row: number,
-  name: string,
-  { tokens = MOST_WRITTEN }: ScoreQuestion,
-): Promise<View> {
+export const viewOfTranslation: ViewOf = async (model, { examples }, row, name, { tokens = MOST_WRITTEN }) => {
   const info = model.info as SequenceInfo;
   const one = examples.select([row]);
   const mask = one.tensor("source_mask").data;
@@ -41,4 +34,4 @@ export async function viewOfTranslation(
       `Asked about: each token of "${text}", after those before it${ids.length < all.length ? `; the first ${ids.length} of ${all.length}, --tokens takes more` : ""}.`,
     ],
   };
-}
+};

@@ -4,9 +4,8 @@
 import type { Dataset } from "../../../data/index.js";
 import { labelledTextAt } from "../../../data/index.js";
 import { textAt } from "../../shared/windows.js";
-import type { NamedInputs, ScoreQuestion } from "../../task-node.js";
-import type { TrainedModel } from "../../trained-model.js";
-import type { View, ViewParts } from "../../view.js";
+import type { ViewOf } from "../../task-node.js";
+import type { ViewParts } from "../../view.js";
 import type { TagInfo } from "../tagging.js";
 import { scoredTags, tagAsked } from "../tag-question.js";
 import { tokenOffsetsOf } from "../tagging.js";
@@ -33,13 +32,7 @@ async function subwordParts(info: SubwordInfo, row: Dataset, names: readonly str
  *
  * Errors: ConfigError for a word or a label that is not there, and where no word is named and nothing is found.
  */
-export async function viewOfTag(
-  model: TrainedModel,
-  { examples }: NamedInputs,
-  text: number,
-  name: string,
-  question: ScoreQuestion,
-): Promise<View> {
+export const viewOfTag: ViewOf = async (model, { examples }, text, name, question) => {
   const info = model.info as TagInfo;
   const rows = Array.from({ length: examples.length }, (_, row) => row).filter((row) => textAt(examples, row) === text);
   const given = labelledTextAt(examples, rows[0] as number);
@@ -67,4 +60,4 @@ export async function viewOfTag(
       `Asked about: the tag ${info.tags[tag]} of ${info.unit === "characters" ? "character" : "word"} ${word + 1}, "${words[word]}", before tags are weighed together.`,
     ],
   };
-}
+};
