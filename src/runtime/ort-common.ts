@@ -44,17 +44,32 @@ export function toOrtTensor(Tensor: TensorConstructor, { dtype, shape, data }: T
   return new Tensor(dtype as "float32", data as Float32Array, [...shape]);
 }
 
-/** Strings as a value of the binding. */
-export const toOrtTexts = (Tensor: TensorConstructor, { shape, data }: StringData): OrtValue =>
-  new OrtValue(new Tensor("string", [...data], [...shape]));
+/** The part of a runtime that only the binding's tensors decide. */
+export abstract class OrtValues {
+  protected abstract readonly tensors: TensorConstructor;
 
-/** The strings of the binding's value. Errors: SessionError for a value of numbers. */
-export function fromOrtTexts(value: Value): StringData {
-  const { dtype, shape } = value;
-  if (dtype !== "string") throw new SessionError(`session: expected a value of texts, got ${dtype}`);
-  const { data } = (value as EngineValue).tensor;
-  return { dtype, shape, data: Array.from(data as unknown as ArrayLike<string>) };
+  abstract upload(data: TensorData): Value;
+
+  uploadTexts({ shape, data }: StringData): Value {
+    return new OrtValue(new this.tensors("string", [...data], [...shape]));
+  }
+
+  /** The strings of a value. Errors: SessionError for a value of numbers. */
+  readTexts(value: Value): StringData {
+    const { dtype, shape } = value;
+    if (dtype !== "string") throw new SessionError(`session: expected a value of texts, got ${dtype}`);
+    const { data } = (value as EngineValue).tensor;
+    return { dtype, shape, data: Array.from(data as unknown as ArrayLike<string>) };
+  }
+
+  allocate(dtype: DType, shape: readonly number[]): Value {
+    return this.upload(zeroed(dtype, shape));
+  }
 }
+
+/** The session option that keeps outputs on the GPU. */
+export const onGpu = (names: readonly string[] = []): Pick<InferenceSession.SessionOptions, "preferredOutputLocation"> =>
+  names.length === 0 ? {} : { preferredOutputLocation: Object.fromEntries(names.map((name) => [name, "gpu-buffer"])) };
 
 /** The bits of a float16 array under the type that the rest of Descent expects. */
 export function fromOrtData(dtype: DType, data: unknown): TypedArray {

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import type { InferenceSession } from "onnxruntime-common";
 import type * as OrtModule from "onnxruntime-node";
-import type { DType, StringData, TensorData } from "../graph/index.js";
+import type { TensorData } from "../graph/index.js";
 import { ConfigError, SessionError } from "../util/errors.js";
 import { tooOld } from "../util/node-version.js";
 import { optionalPackage } from "../util/optional-package.js";
@@ -15,7 +15,7 @@ import { ENGINE_PLATFORMS } from "./engine-platforms.js";
 import { withoutReports } from "./engine-environment-node.js";
 import { identityModel } from "./identity.js";
 import type { EngineTraits, EngineValue } from "./ort-common.js";
-import { engineMessage, fromOrtData, fromOrtTexts, OrtSession, toOrtTexts, zeroed } from "./ort-common.js";
+import { engineMessage, fromOrtData, onGpu, OrtSession, OrtValues } from "./ort-common.js";
 import { SHARED_ARENA } from "./ort-arena-node.js";
 import { DirectEngine } from "./ort-direct-node.js";
 import { DirectSession, HostValue } from "./ort-direct-session-node.js";
@@ -35,16 +35,19 @@ function mayHaveGpu(): boolean {
   return dri || ["/dev/nvidiactl", "/dev/kfd", "/dev/dxg"].some((path) => existsSync(path));
 }
 
-class NodeRuntime implements Runtime {
+class NodeRuntime extends OrtValues implements Runtime {
   readonly name = "node";
   readonly devices: readonly Device[] = mayHaveGpu() ? ["cuda", "webgpu", "cpu"] : ["cpu"];
   readonly writesInPlace: boolean;
   readonly opensFiles = true;
+  protected readonly tensors: Ort["Tensor"];
   readonly #ort: Ort;
   readonly #direct: DirectEngine | undefined;
 
   constructor(ort: Ort, direct: DirectEngine | undefined) {
+    super();
     this.#ort = ort;
+    this.tensors = ort.Tensor;
     this.#direct = direct;
     this.writesInPlace = direct !== undefined;
   }
@@ -68,9 +71,7 @@ class NodeRuntime implements Runtime {
       ...(options.memoryPattern === false ? { enableMemPattern: false } : {}),
       logSeverityLevel: 4,
       ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
-      ...(device !== "cpu" && options.deviceOutputs !== undefined && options.deviceOutputs.length > 0
-        ? { preferredOutputLocation: Object.fromEntries(options.deviceOutputs.map((name) => [name, "gpu-buffer" as const])) }
-        : {}),
+      ...(device === "cpu" ? {} : onGpu(options.deviceOutputs)),
       ...(options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profile }),
       extra: {
         session: {
@@ -109,18 +110,6 @@ class NodeRuntime implements Runtime {
 
   upload(data: TensorData): Value {
     return new HostValue(this.#ort.Tensor, data);
-  }
-
-  uploadTexts(data: StringData): Value {
-    return toOrtTexts(this.#ort.Tensor, data);
-  }
-
-  readTexts(value: Value): StringData {
-    return fromOrtTexts(value);
-  }
-
-  allocate(dtype: DType, shape: readonly number[]): Value {
-    return this.upload(zeroed(dtype, shape));
   }
 
   async read(value: Value): Promise<TensorData> {

@@ -4,10 +4,10 @@
  */
 import type { InferenceSession } from "onnxruntime-common";
 import type * as OrtModule from "onnxruntime-web/webgpu";
-import type { DType, StringData, TensorData } from "../graph/index.js";
+import type { TensorData } from "../graph/index.js";
 import { checkData } from "../graph/index.js";
 import { ConfigError, SessionError } from "../util/errors.js";
-import { engineMessage, fromOrtData, fromOrtTexts, OrtSession, OrtValue, toOrtTensor, toOrtTexts, zeroed } from "./ort-common.js";
+import { engineMessage, fromOrtData, onGpu, OrtSession, OrtValue, OrtValues, toOrtTensor } from "./ort-common.js";
 import type { Device, Runtime, Session, SessionOptions, Value } from "./runtime.js";
 
 type Ort = typeof OrtModule;
@@ -29,11 +29,12 @@ async function hasGpu(): Promise<boolean> {
 }
 
 /** The engine in WebAssembly and on WebGPU. */
-export class WebRuntime implements Runtime {
+export class WebRuntime extends OrtValues implements Runtime {
   readonly name = "web";
   readonly writesInPlace = false;
   readonly opensFiles = false;
   readonly devices: readonly Device[];
+  protected readonly tensors: Ort["Tensor"];
   readonly #ort: Ort;
   /** Loads the build that has WebGPU. */
   readonly #gpu: () => Promise<Ort>;
@@ -47,7 +48,9 @@ export class WebRuntime implements Runtime {
   };
 
   constructor(ort: Ort, devices: readonly Device[], gpu: () => Promise<Ort> = () => Promise.resolve(ort)) {
+    super();
     this.#ort = ort;
+    this.tensors = ort.Tensor;
     this.#gpu = gpu;
     this.devices = devices;
   }
@@ -60,9 +63,7 @@ export class WebRuntime implements Runtime {
     const settings: InferenceSession.SessionOptions = {
       executionProviders: device === "webgpu" ? ["webgpu", "wasm"] : ["wasm"],
       graphOptimizationLevel: "all",
-      ...(device === "webgpu" && options.deviceOutputs !== undefined && options.deviceOutputs.length > 0
-        ? { preferredOutputLocation: Object.fromEntries(options.deviceOutputs.map((name) => [name, "gpu-buffer" as const])) }
-        : {}),
+      ...(device === "webgpu" ? onGpu(options.deviceOutputs) : {}),
       logSeverityLevel: 4,
       extra: { session: options.requireDevice && device !== "wasm" ? { disable_cpu_ep_fallback: "1" } : {} },
     };
@@ -80,18 +81,6 @@ export class WebRuntime implements Runtime {
   upload(data: TensorData): Value {
     checkData("value", data);
     return new OrtValue(toOrtTensor(this.#ort.Tensor, data));
-  }
-
-  uploadTexts(data: StringData): Value {
-    return toOrtTexts(this.#ort.Tensor, data);
-  }
-
-  readTexts(value: Value): StringData {
-    return fromOrtTexts(value);
-  }
-
-  allocate(dtype: DType, shape: readonly number[]): Value {
-    return this.upload(zeroed(dtype, shape));
   }
 
   async read(value: Value): Promise<TensorData> {
