@@ -5,33 +5,24 @@ import type { TableReading } from "../data/node.js";
 import type { MethodName } from "../explain/index.js";
 import type { RunConfig } from "../run/run-folder.js";
 import type { Progress, ProgressOptions } from "../run/progress.js";
-import type { DeviceChoice } from "../runtime/index.js";
-import type { GlobalExplanation, GlobalTarget } from "../tasks/explaining/global-node.js";
+import type { GlobalExplanation, GlobalRequest, GlobalTarget } from "../tasks/explaining/global-node.js";
 import type { FoundSlices } from "../tasks/explaining/slices-node.js";
 import type { TrainedModel } from "../tasks/trained-model.js";
 import { ConfigError } from "../util/errors.js";
 import { formatSignificant, formatTable } from "../util/text.js";
-import { defined } from "../util/record.js";
+import type { DrawingPlace } from "./drawing.js";
 import { writeDrawings } from "./drawing.js";
 
 /** The request of the command line. */
-export interface DataOptions extends TableReading {
+export interface DataOptions extends TableReading, DrawingPlace, Omit<GlobalRequest, "method" | "background" | "onProgress"> {
   readonly data: string;
   /** The configuration of a run; without options of others' models. */
   readonly trainedWith: Pick<RunConfig, "options">;
   readonly labelColumn: string | undefined;
   readonly textColumn: string | undefined;
-  readonly examples: number | undefined;
   readonly methods: readonly MethodName[];
-  readonly target: string | undefined;
-  readonly samples: number | undefined;
   readonly background: string | undefined;
-  readonly seed: number;
-  readonly place: string;
-  readonly extension: string;
   readonly language: "en" | "zh";
-  readonly device: DeviceChoice;
-  readonly threads?: number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -57,7 +48,8 @@ export async function explainData(model: TrainedModel, path: string, options: Da
     data,
     signal,
     ...tableReading(options),
-    ...defined({ labelColumn, textColumn }),
+    labelColumn,
+    textColumn,
   });
   for (const each of notes) note(each);
   const texts = model.task.textColumn?.(model.info);
@@ -86,7 +78,7 @@ export async function explainData(model: TrainedModel, path: string, options: Da
   if (slices !== undefined) print(await slicesTable(slices));
   const files = await drawn(path, found, slices, options);
   note(files.length === 1 ? `picture in ${files[0]}` : `${files.length} files in ${options.place}`);
-  return { ...asJson(found), ...(slices === undefined ? {} : { slices }), files };
+  return { ...asJson(found), slices, files };
 }
 
 const targetTable = ({ label, count, features, map }: GlobalTarget): string =>

@@ -5,12 +5,11 @@ import type { InfluenceRequest, InfluenceResult, InfluentialExample } from "../t
 import type { NamedInputs } from "../tasks/task-node.js";
 import type { TrainedModel } from "../tasks/trained-model.js";
 import { formatTable } from "../util/text.js";
+import type { DrawingPlace } from "./drawing.js";
 import { expectOneInput, writeDrawings } from "./drawing.js";
 import type { Reporter } from "./explain-data.js";
 
-export interface InfluenceOptions extends InfluenceRequest {
-  readonly place: string;
-  readonly extension: string;
+export interface InfluenceOptions extends InfluenceRequest, DrawingPlace {
   readonly language: "en" | "zh";
 }
 

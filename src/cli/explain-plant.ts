@@ -3,21 +3,14 @@
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { MethodName } from "../explain/index.js";
 import type { PlantedScores } from "../tasks/explaining/planted-scores.js";
+import type { PlantRequest } from "../tasks/training/planted-twin-node.js";
 import { formatTable } from "../util/text.js";
+import type { DrawingPlace } from "./drawing.js";
 import type { Reporter } from "./explain-data.js";
 
-export interface PlantOptions {
-  readonly methods: readonly MethodName[];
-  readonly seeds: number;
-  readonly seed: number;
-  readonly examples: number | undefined;
-  readonly data: string | undefined;
-  readonly place: string;
-  readonly extension: string;
+export interface PlantOptions extends Omit<PlantRequest, "note" | "onProgress">, DrawingPlace {
   readonly language: "en" | "zh";
-  readonly signal: AbortSignal;
 }
 
 const number = (value: number | undefined): string => (value === undefined ? "" : value.toFixed(2));

@@ -42,6 +42,7 @@ export const verb = defineVerb({
     const { findings, parseBudget } = await import("../../compare/verdict.js");
     const { data, task, labelColumn, textColumn, seed, seeds, threads, curve, lang } = options;
     const name = data.split("/").findLast((part) => part !== "") ?? "data";
+    const out = options.out ?? `comparisons/${name.replaceAll(/[^\w.-]+/g, "-").slice(0, 60)}`;
     const comparison = await compare(
       {
         data,
@@ -56,12 +57,11 @@ export const verb = defineVerb({
         threads,
         curve,
         budget: parseBudget(options.budget),
-        out: options.out ?? `comparisons/${name.replaceAll(/[^\w.-]+/g, "-").slice(0, 60)}`,
+        out,
         lang,
       },
       { signal, hold, note },
     );
-    const out = options.out ?? `comparisons/${name.replaceAll(/[^\w.-]+/g, "-").slice(0, 60)}`;
     const english = (label: string | { readonly en: string }): string => (typeof label === "string" ? label : label.en);
     print(
       formatTable(

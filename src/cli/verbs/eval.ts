@@ -1,7 +1,8 @@
 /** @module `descent eval MODEL`. */
 import { ConfigError } from "../../util/errors.js";
-import { dataOptions, deviceOptions, onnxOptions, tableOptionsOf } from "../../tasks/options.js";
+import { dataOptions, deviceOptions, onnxOptions } from "../../tasks/options.js";
 import { strideOption } from "../../tasks/texts/options.js";
+import { valuesOf } from "../../util/option.js";
 import { defineVerb } from "../verb.js";
 import { checkProfileOptions, noteProfile, profileOptions, useOptionsOf } from "../use-profile.js";
 import type { Measurement, TaskInfo } from "../../tasks/task.js";
@@ -49,22 +50,8 @@ export const verb = defineVerb({
     const data = options.data ?? (typeof trainedOn === "string" ? trainedOn : undefined);
     if (data === undefined) throw new ConfigError(`eval ${path}: expected --data, got none`);
     const start = performance.now();
-    const { examples, notes, leftOut } = await loadExamples(
-      model,
-      { options: trainedWith },
-      {
-        data,
-        labelColumn: options.labelColumn,
-        textColumn: options.textColumn,
-        ignoreColumn: options.ignoreColumn,
-        ...tableOptionsOf(options),
-        skipBadRows: options.skipBadRows,
-        repair: options.repair,
-        maxMegapixels: options.maxMegapixels,
-        stride: options.stride,
-        signal,
-      },
-    );
+    const reading = { ...valuesOf(options, dataOptions), data, stride: options.stride, signal };
+    const { examples, notes, leftOut } = await loadExamples(model, { options: trainedWith }, reading);
     const readingMs = performance.now() - start;
     for (const text of notes) note(text, leftOut.includes(text));
     const { nodeTaskNamed } = await import("../../tasks/table-node.js");
@@ -84,12 +71,6 @@ export const verb = defineVerb({
     const operating = operatingOf(measurement, model.info);
     if (operating !== undefined) print(`\n${operatingTable(operating)}`);
     await noteProfile(options, { path, use, open: openModel, model, examples, readingMs, note });
-    return {
-      run: path,
-      data,
-      examples: count,
-      metrics,
-      ...(operating === undefined ? {} : { operatingPoints: operating }),
-    };
+    return { run: path, data, examples: count, metrics, operatingPoints: operating };
   },
 });

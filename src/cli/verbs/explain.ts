@@ -3,11 +3,10 @@
  */
 
 import { basename, dirname, extname } from "node:path";
-import type { TensorData } from "../../graph/index.js";
 import { ConfigError } from "../../util/errors.js";
 import { formatTable } from "../../util/text.js";
 import { checkWritable } from "../../run/run-folder-files-node.js";
-import type { Explanation, Unexplained } from "../../tasks/explaining/explain-node.js";
+import type { Explanation, ExplainRequest, Unexplained } from "../../tasks/explaining/explain-node.js";
 import { choice, flag, integer, list, text } from "../../util/option.js";
 import { dataOptions, deviceOptions, onnxOptions, tableOptions, tableOptionsOf } from "../../tasks/options.js";
 import { recognitionExplainOptions } from "../../tasks/images/image-recognition/options.js";
@@ -17,10 +16,10 @@ import { rolesExplainOptions } from "../../tasks/texts/semantic-roles/options.js
 import type { ScoreQuestion } from "../../tasks/task-node.js";
 import { tokenExplainOptions } from "../../tasks/texts/token-classification/options.js";
 import type { TaskTables } from "../task-options.js";
-import type { MeasureName, MethodName } from "../../explain/index.js";
-import type { DeviceChoice } from "../../runtime/index.js";
+import type { MeasureName } from "../../explain/index.js";
 import type { NamedInputs } from "../../tasks/task-node.js";
 import type { TrainedModel } from "../../tasks/trained-model.js";
+import type { DrawingPlace } from "../drawing.js";
 import { expectOneInput, writeDrawings } from "../drawing.js";
 import type { Reporter } from "../explain-data.js";
 import { expectOwn, ofTask } from "../task-options.js";
@@ -60,22 +59,9 @@ const asJson = ({ view, method, example, faithfulness, settings, remarks, values
   values: [...values],
 });
 
-/** The options that say which score is asked about. */
-interface QuestionOptions {
-  readonly target: string | undefined;
-  readonly token: number | undefined;
-  readonly box: number | undefined;
-  readonly side: string | undefined;
-  readonly predicate: string | undefined;
-  readonly tokens: number | undefined;
-  readonly against: string | undefined;
-  readonly gallery: string | undefined;
-}
-
-const questionOf = (run: string, given: QuestionOptions): ScoreQuestion => {
+const questionOf = (run: string, given: Omit<ScoreQuestion, "run">): ScoreQuestion => {
   const { target, token, box, side, predicate, tokens, against, gallery } = given;
-  const asked = Object.entries({ target, token, box, side, predicate, tokens, against, gallery });
-  return { run, ...Object.fromEntries(asked.filter(([, value]) => value !== undefined)) };
+  return { run, ...defined({ target, token, box, side, predicate, tokens, against, gallery }) };
 };
 
 export const verb = defineVerb({
@@ -222,20 +208,15 @@ export const verb = defineVerb({
 });
 
 /** The questions about single inputs. */
-interface EachOptions extends Omit<Drawing, "path" | "explanations" | "unexplained"> {
-  readonly methods: readonly MethodName[];
+interface EachOptions
+  extends
+    Omit<Drawing, "path" | "explanations" | "unexplained">,
+    Omit<ExplainRequest, "question" | "rows" | "background" | "onProgress"> {
   readonly measures: readonly MeasureName[];
   /** Asked of each input in turn. */
   readonly questions: readonly ScoreQuestion[];
   readonly background: string | undefined;
-  readonly at: string | undefined;
-  readonly mask: TensorData | undefined;
-  readonly baseline: "zero" | "mean" | "blurred" | "uniform" | undefined;
-  readonly of: string | undefined;
-  readonly samples: number | undefined;
   readonly seed: number;
-  readonly device: DeviceChoice;
-  readonly threads: number | undefined;
 }
 
 /** Explains inputs one by one, draws them, and returns what `--json` prints. */
@@ -294,10 +275,8 @@ async function explainEach(
   };
 }
 
-interface Drawing {
+interface Drawing extends DrawingPlace {
   readonly path: string;
-  readonly place: string;
-  readonly extension: string;
   readonly language: "en" | "zh";
   readonly explanations: readonly Explanation[];
   readonly unexplained: readonly Unexplained[];

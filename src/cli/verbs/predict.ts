@@ -121,26 +121,12 @@ export const verb = defineVerb({
     if (options.draw !== undefined && present.pictures === undefined)
       throw new ConfigError(`--draw: expected a task whose answers can be drawn, got ${model.task.name}`);
     const start = performance.now();
-    const {
-      examples,
-      names,
-      rows,
-      badRows,
-      notes = [],
-    } = await readInputs(model, inputs, {
-      count: options.count,
-      seed: options.seed,
-      skipBadRows: options.skipBadRows,
-      maxMegapixels: options.maxMegapixels,
-      textColumn: options.textColumn,
-      ...tableOptionsOf(options),
-      stride: options.stride,
-      signal,
-    });
+    const { count, seed, skipBadRows, maxMegapixels, textColumn, stride, gallery, threshold } = options;
+    const reading = { count, seed, skipBadRows, maxMegapixels, textColumn, ...tableOptionsOf(options), stride, signal };
+    const { examples, names, rows, badRows, notes = [] } = await readInputs(model, inputs, reading);
     const readingMs = performance.now() - start;
     for (const text of notes) note(text);
     if (badRows > 0) note(`${badRows} inputs that cannot be read were left out`, true);
-    const { gallery, threshold } = options;
     const own = await model.answers(examples);
     const given = (await present.answers?.(model, own, { run: path, gallery, threshold, examples })) ?? own;
     if (options.draw !== undefined && present.pictures !== undefined)

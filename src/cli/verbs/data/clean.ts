@@ -1,10 +1,10 @@
 /** @module `descent data clean DATA`: duplicates, leaks, broken files and personal data, found and left out. */
 import type { CleaningReport, Finding, Place } from "../../../data/clean/findings.js";
 import { tableOptions } from "../../../tasks/options.js";
-import { choice, flag, integer, number, text } from "../../../util/option.js";
+import type { OptionTable } from "../../../util/option.js";
+import { choice, flag, integer, number, text, valuesOf } from "../../../util/option.js";
 import { formatInteger, formatTable } from "../../../util/text.js";
 import { defineVerb } from "../../verb.js";
-import { defined } from "../../../util/record.js";
 
 const SHOWN = 8;
 
@@ -43,47 +43,49 @@ function linesOf(report: CleaningReport): string[] {
   ];
 }
 
+const cleanOptions = {
+  out: text({ help: "write the cleaned data to this folder", metavar: "FOLDER", defaultText: "none: only report" }),
+  textColumn: text({
+    help: "the column of texts to compare, or several separated by commas",
+    metavar: "NAME",
+    defaultText: "guessed",
+  }),
+  labelColumn: text({ help: "the column of classes, for conflicts", metavar: "NAME", defaultText: "guessed" }),
+  threshold: number({
+    help: "texts: the Jaccard index of words from which two texts are near duplicates; 0 turns this off",
+    minimum: 0,
+    maximum: 1,
+    default: 0.8,
+  }),
+  permutations: integer({ help: "texts: number of MinHash permutations", minimum: 8, maximum: 512, default: 64 }),
+  bits: integer({
+    help: "images: the number of bits, of 64, by which the perceptual hashes of near duplicates may differ; -1 turns this off",
+    minimum: -1,
+    maximum: 12,
+    default: 4,
+  }),
+  model: text({
+    help: "images: a run, a checkpoint or an ONNX file that finds further near duplicates, by the inputs of its last layer",
+    metavar: "MODEL",
+  }),
+  similarity: number({
+    help: "images, with --model: the cosine similarity from which two are near duplicates",
+    minimum: 0,
+    maximum: 1,
+    default: 0.97,
+  }),
+  maskPersonalData: flag({ help: "replace personal data in the output by their kind: [email]" }),
+  encoding: tableOptions.encoding,
+  delimiter: tableOptions.delimiter,
+  skipBadRows: flag({ help: "leave out rows that cannot be read, and count them" }),
+  maxMegapixels: number({ help: "refuse larger images before decoding them", above: 0, metavar: "N", defaultText: "100" }),
+  seed: integer({ help: "seed of the permutations", minimum: 0, default: 0 }),
+  lang: choice(["en", "zh"], { help: "language that the card's page opens in", default: "en" }),
+} satisfies OptionTable;
+
 export const verb = defineVerb({
   positionals: [{ name: "DATA", help: "the name of a data set, a file, a folder, an archive, or a SQL query" }],
-  options: {
-    out: text({ help: "write the cleaned data to this folder", metavar: "FOLDER", defaultText: "none: only report" }),
-    textColumn: text({
-      help: "the column of texts to compare, or several separated by commas",
-      metavar: "NAME",
-      defaultText: "guessed",
-    }),
-    labelColumn: text({ help: "the column of classes, for conflicts", metavar: "NAME", defaultText: "guessed" }),
-    threshold: number({
-      help: "texts: the Jaccard index of words from which two texts are near duplicates; 0 turns this off",
-      minimum: 0,
-      maximum: 1,
-      default: 0.8,
-    }),
-    permutations: integer({ help: "texts: number of MinHash permutations", minimum: 8, maximum: 512, default: 64 }),
-    bits: integer({
-      help: "images: the number of bits, of 64, by which the perceptual hashes of near duplicates may differ; -1 turns this off",
-      minimum: -1,
-      maximum: 12,
-      default: 4,
-    }),
-    model: text({
-      help: "images: a run, a checkpoint or an ONNX file that finds further near duplicates, by the inputs of its last layer",
-      metavar: "MODEL",
-    }),
-    similarity: number({
-      help: "images, with --model: the cosine similarity from which two are near duplicates",
-      minimum: 0,
-      maximum: 1,
-      default: 0.97,
-    }),
-    maskPersonalData: flag({ help: "replace personal data in the output by their kind: [email]" }),
-    encoding: tableOptions.encoding,
-    delimiter: tableOptions.delimiter,
-    skipBadRows: flag({ help: "leave out rows that cannot be read, and count them" }),
-    maxMegapixels: number({ help: "refuse larger images before decoding them", above: 0, metavar: "N", defaultText: "100" }),
-    seed: integer({ help: "seed of the permutations", minimum: 0, default: 0 }),
-    lang: choice(["en", "zh"], { help: "language that the card's page opens in", default: "en" }),
-  },
+  options: cleanOptions,
   examples: [
     "descent data clean reviews",
     "descent data clean reviews --out reviews-clean --mask-personal-data",
@@ -91,35 +93,23 @@ export const verb = defineVerb({
     "descent data clean photos --model runs/photos --similarity 0.98",
   ],
   async run({ positionals: [data = ""], options, signal, command, print, note }) {
-    const { out, textColumn, labelColumn, threshold, permutations, bits, maskPersonalData, encoding, delimiter, maxMegapixels } =
-      options;
+    const { out, bits, model, similarity, lang, ...how } = valuesOf(options, cleanOptions);
     const { cleanData } = await import("../../../data/clean/clean-node.js");
-    const { model } = options;
     const findSimilar =
       model === undefined
         ? undefined
         : (await import("../../../label/similar-images-node.js")).findSimilarBy({
             model,
-            threshold: options.similarity,
+            threshold: similarity,
             signal,
-            ...defined({ maxMegapixels }),
+            maxMegapixels: how.maxMegapixels,
           });
-    const report = await cleanData(data, {
-      ...defined({ findSimilar }),
-      threshold,
-      permutations,
-      mostBits: bits,
-      maskPersonalData,
-      skipBadRows: options.skipBadRows,
-      seed: options.seed,
-      signal,
-      ...defined({ out, textColumn, labelColumn, encoding, delimiter, maxMegapixels }),
-    });
+    const report = await cleanData(data, { ...how, out, mostBits: bits, findSimilar, signal });
     for (const line of report.notes) note(line);
     for (const line of linesOf(report)) print(line);
     if (out !== undefined) {
       const { recordCleaning } = await import("../../../report/data-card-node.js");
-      await recordCleaning(data, out, report, { command, language: options.lang, decisions: decisionsOf(options) });
+      await recordCleaning(data, out, report, { command, language: lang, decisions: decisionsOf(options) });
       print(`data ${out}; findings ${out}/findings.json; card ${out}/card.html`);
     }
     return report;

@@ -1,8 +1,8 @@
 /** @module `descent data labels DATA`: labels that are probably wrong. */
 import type { LabelReport } from "../../../label/label-issues-node.js";
 import { tableOptions } from "../../../tasks/options.js";
-import { choice, integer, text } from "../../../util/option.js";
-import { defined } from "../../../util/record.js";
+import type { OptionTable } from "../../../util/option.js";
+import { choice, integer, text, valuesOf } from "../../../util/option.js";
 import { formatInteger, formatTable, truncateToWidth } from "../../../util/text.js";
 import { defineVerb } from "../../verb.js";
 
@@ -35,59 +35,44 @@ function linesOf({ name, model, examples, accuracy, confidentIssues, issues, ove
   ];
 }
 
+const labelsOptions = {
+  model: text({
+    help: "the model that judges the labels: one of the task's",
+    metavar: "NAME",
+    defaultText: "one that is fitted in seconds",
+  }),
+  folds: integer({ help: "number of folds of the cross-validation", minimum: 2, maximum: 50, default: 5 }),
+  score: choice(["self-confidence", "normalized-margin", "confidence-weighted-entropy"], {
+    help: "the order of the suggestions",
+    default: "self-confidence",
+  }),
+  out: text({ help: "the page to write", metavar: "FILE", defaultText: "none" }),
+  csv: text({ help: "write all suggestions to this CSV file", metavar: "FILE", defaultText: "none" }),
+  task: text({ help: "the task", metavar: "TASK", defaultText: "what the data suggest" }),
+  labelColumn: text({ help: "the column of classes", metavar: "NAME", defaultText: "guessed from names and types" }),
+  textColumn: text({ help: "the column of texts", metavar: "NAME", defaultText: "guessed from names and types" }),
+  ...tableOptions,
+  seed: integer({ help: "seed of the folds and of the trainings", minimum: 0, default: 1 }),
+  lang: choice(["en", "zh"], { help: "language that the page opens in", default: "en" }),
+} satisfies OptionTable;
+
 export const verb = defineVerb({
   positionals: [
     { name: "DATA", help: "the name of a data set, a file, a folder, or a SQL query, with one class for each example" },
   ],
-  options: {
-    model: text({
-      help: "the model that judges the labels: one of the task's",
-      metavar: "NAME",
-      defaultText: "one that is fitted in seconds",
-    }),
-    folds: integer({ help: "number of folds of the cross-validation", minimum: 2, maximum: 50, default: 5 }),
-    score: choice(["self-confidence", "normalized-margin", "confidence-weighted-entropy"], {
-      help: "the order of the suggestions",
-      default: "self-confidence",
-    }),
-    out: text({ help: "the page to write", metavar: "FILE", defaultText: "none" }),
-    csv: text({ help: "write all suggestions to this CSV file", metavar: "FILE", defaultText: "none" }),
-    task: text({ help: "the task", metavar: "TASK", defaultText: "what the data suggest" }),
-    labelColumn: text({ help: "the column of classes", metavar: "NAME", defaultText: "guessed from names and types" }),
-    textColumn: text({ help: "the column of texts", metavar: "NAME", defaultText: "guessed from names and types" }),
-    ...tableOptions,
-    seed: integer({ help: "seed of the folds and of the trainings", minimum: 0, default: 1 }),
-    lang: choice(["en", "zh"], { help: "language that the page opens in", default: "en" }),
-  },
+  options: labelsOptions,
   examples: [
     "descent data labels reviews.csv --out labels.html --csv labels.csv",
     "descent data labels fashion-mnist --model random-forest",
   ],
   engine: true,
   async run({ positionals: [data = ""], options, signal, print, note, progress }) {
-    const {
-      model,
-      folds,
-      score,
-      out,
-      csv,
-      task,
-      labelColumn,
-      textColumn,
-      encoding,
-      delimiter,
-      decimal,
-      missing,
-      dateOrder,
-      seed,
-      lang,
-    } = options;
+    const { out, csv, lang, ...judging } = valuesOf(options, labelsOptions);
     const { findLabelIssues, thumbnailOf } = await import("../../../label/label-issues-node.js");
-    const bar = progress({ label: "folds", total: folds, unit: "folds" });
-    const given = defined({ model, task, labelColumn, textColumn, encoding, delimiter, decimal, missing, dateOrder });
+    const bar = progress({ label: "folds", total: judging.folds, unit: "folds" });
     const { report, found } = await findLabelIssues(
       data,
-      { ...given, folds, seed, score, most: 100_000 },
+      { ...judging, most: 100_000 },
       { signal, note, onFold: (done) => bar.update(done) },
     );
     bar.finish();
