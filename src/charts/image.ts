@@ -2,8 +2,8 @@
  * @module Small pictures for reports: an input image, and its attribution over it, as PNG. Pixels come in as a model sees
  * them; sizes are those of thumbnails.
  */
+import { crc32By } from "../util/crc.js";
 import { joinBytes } from "../util/join-arrays.js";
-
 import { divergingColor, sequentialColor } from "./color-map.js";
 
 /** Pixels of an input, channels last or first (`layout`), 0…255 or 0…1 (`maximum`). */
@@ -133,6 +133,8 @@ async function deflate(bytes: Uint8Array): Promise<Uint8Array> {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
+const crc32 = crc32By(0xedb88320);
+
 function chunk(name: string, content: Uint8Array): Uint8Array {
   const whole = new Uint8Array(content.length + 12);
   const view = new DataView(whole.buffer);
@@ -141,16 +143,4 @@ function chunk(name: string, content: Uint8Array): Uint8Array {
   whole.set(content, 8);
   view.setUint32(8 + content.length, crc32(whole.subarray(4, 8 + content.length)));
   return whole;
-}
-
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
-  return crc;
-});
-
-function crc32(data: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of data) crc = (CRC_TABLE[(crc ^ byte) & 255] as number) ^ (crc >>> 8);
-  return (crc ^ 0xffffffff) >>> 0;
 }

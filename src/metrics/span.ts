@@ -4,6 +4,7 @@
  */
 import type { ClassScores } from "./classification.js";
 import type { LabelSpan } from "../util/tags.js";
+import { spanKey } from "../util/tags.js";
 
 /** Precision, recall and F1, over all spans and by label. */
 export interface SpanReport {
@@ -30,8 +31,6 @@ function scoresOf({ right, predicted, actual }: Counts): ClassScores {
   return { precision, recall, f1: ratio(2 * precision * recall, precision + recall), support: actual };
 }
 
-const keyOf = ({ start, end, label }: LabelSpan): string => `${start} ${end} ${label}`;
-
 /**
  * Counts spans sentence by sentence (for semantic roles: predicate by predicate).
  *
@@ -46,7 +45,7 @@ export class SpanMetric {
   readonly #counts = new Map<string, Counts>();
 
   add(actual: readonly LabelSpan[], predicted: readonly LabelSpan[]): void {
-    const [truth, given] = [new Map(actual.map((s) => [keyOf(s), s])), new Map(predicted.map((s) => [keyOf(s), s]))];
+    const [truth, given] = [new Map(actual.map((s) => [spanKey(s), s])), new Map(predicted.map((s) => [spanKey(s), s]))];
     for (const span of truth.values()) this.#of(span.label).actual++;
     for (const [key, span] of given) {
       const counts = this.#of(span.label);

@@ -10,7 +10,8 @@ import type { ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./messa
 
 type Sizes = readonly (number | string | null)[];
 
-const describe = ({ name, shape }: ValueInfoProto): string => `${name} [${(shape ?? []).map((d) => d ?? "?").join(", ")}]`;
+/** An input with its shape, in messages. */
+export const shownInput = ({ name, shape }: ValueInfoProto): string => `${name} [${(shape ?? []).map((d) => d ?? "?").join(", ")}]`;
 
 /** Inputs of a file that are not weights. */
 const inputsOf = ({ graph }: ModelProto): ValueInfoProto[] => {
@@ -29,7 +30,7 @@ export function otherInputsRemedy(model: ModelProto): string | undefined {
   if (image === undefined || inputs.length < 2) return undefined;
   const others = inputs.filter((one) => one !== image);
   const options = others.map(({ name }) => `--input ${name}=NUMBER`).join(" ");
-  return `expected one input, the image "${image.name}", got also ${others.map(describe).join(", ")}; give ${others.length === 1 ? "it a value" : "them values"} with ${options}`;
+  return `expected one input, the image "${image.name}", got also ${others.map(shownInput).join(", ")}; give ${others.length === 1 ? "it a value" : "them values"} with ${options}`;
 }
 
 /**
@@ -94,7 +95,7 @@ function valueOf(
   const size = sizeOf(fixed);
   if (numbers.length !== 1 && numbers.length !== size)
     throw new ConfigError(
-      `--input ${name}: expected ${size === 1 ? "one number" : `1 or ${size} numbers`} for ${describe(input)}, got ${numbers.length}`,
+      `--input ${name}: expected ${size === 1 ? "one number" : `1 or ${size} numbers`} for ${shownInput(input)}, got ${numbers.length}`,
     );
   const isWhole = /int|bool/.test(dtype);
   const broken = isWhole ? numbers.find((v) => !Number.isInteger(v)) : undefined;
@@ -128,7 +129,7 @@ function spread(input: ValueInfoProto, left: readonly ValueInfoProto[], shape: S
     const [from, at] = sourceOf(d, axis, left) ?? [];
     if (from === undefined || at === undefined)
       throw new ConfigError(
-        `--input ${input.name}: expected axes that other inputs have, or of a known size, got ${describe(input)}`,
+        `--input ${input.name}: expected axes that other inputs have, or of a known size, got ${shownInput(input)}`,
       );
     const [sizes, place] = [named(`sizes for axis ${axis}`), whole(`place for axis ${axis}`, at)];
     const gathered = node("Gather", [sizes, place.name], size, [{ name: "axis", type: "int", value: 0 }]);

@@ -20,7 +20,7 @@ export * from "./inspect.js";
 export type { ParameterChoice, Role, StoredTensor } from "./parameters.js";
 export { type ExternalData, numbersOfTensor } from "./numbers.js";
 export { conversionOf, FOREIGN_OPS } from "./convert.js";
-export { fixInputs, otherInputsRemedy } from "./fixed-inputs.js";
+export { fixInputs, otherInputsRemedy, shownInput } from "./fixed-inputs.js";
 export * from "./head.js";
 export { withUniversalLocale } from "./locale.js";
 export { labelsKey } from "./zip-map.js";

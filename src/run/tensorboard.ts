@@ -4,6 +4,7 @@
  *
  * Source: TensorFlow's `core/util/event.proto`, `core/framework/summary.proto` and `core/lib/io/record_writer.cc`.
  */
+import { crc32By } from "../util/crc.js";
 import { joinBytes } from "../util/join-arrays.js";
 
 /** The record with which an event file begins. */
@@ -82,19 +83,8 @@ function record(data: Uint8Array): Uint8Array {
   return framed;
 }
 
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  // The Castagnoli polynomial, bits reversed.
-  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
-  return crc;
-});
-
-/** CRC-32C (RFC 3720, appendix B.4). */
-export function crc32c(data: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of data) crc = (CRC_TABLE[(crc ^ byte) & 255] as number) ^ (crc >>> 8);
-  return (crc ^ 0xffffffff) >>> 0;
-}
+/** CRC-32C, by the Castagnoli polynomial (RFC 3720, appendix B.4). */
+export const crc32c = crc32By(0x82f63b78);
 
 /** Rotated and shifted, so that the checksum of data that holds checksums stays meaningful. */
 function maskedCrc32c(data: Uint8Array): number {

@@ -11,6 +11,9 @@ export interface LabelSpan {
   readonly label: string;
 }
 
+/** A span as a key, equal for equal spans. */
+export const spanKey = ({ start, end, label }: LabelSpan): string => `${start} ${end} ${label}`;
+
 export type TagScheme = "BIO" | "BIOES";
 
 type Prefix = "B" | "I" | "E" | "S" | "O";

@@ -7,6 +7,7 @@ import type { Bilingual } from "../../charts/charts.js";
 import { card } from "../../report/page.js";
 import { both, formatPercent } from "../../report/words.js";
 import type { LabelSpan } from "../../util/tags.js";
+import { spanKey } from "../../util/tags.js";
 import { goldSpans, decodeRows } from "./tagging.js";
 import type { TagInfo } from "./tagging.js";
 import type { ReportSources } from "../task-node.js";
@@ -37,12 +38,10 @@ export interface JudgedRow {
   readonly gold: readonly LabelSpan[];
 }
 
-const keyOf = ({ start, end, label }: LabelSpan): string => `${start} ${end} ${label}`;
-
 /** Spans of one list that the other lacks. */
 export function lacking(all: readonly LabelSpan[], others: readonly LabelSpan[]): LabelSpan[] {
-  const known = new Set(others.map(keyOf));
-  return all.filter((span) => !known.has(keyOf(span)));
+  const known = new Set(others.map(spanKey));
+  return all.filter((span) => !known.has(spanKey(span)));
 }
 
 const mistakes = ({ found, gold }: JudgedRow): number => lacking(found, gold).length + lacking(gold, found).length;

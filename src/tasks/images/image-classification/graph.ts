@@ -4,6 +4,7 @@
 import type { Dim, Tensor } from "../../../graph/index.js";
 import { sizeOf } from "../../../graph/index.js";
 import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "../../../onnx/index.js";
+import { shownInput } from "../../../onnx/index.js";
 import { concat } from "../../../ops/index.js";
 import type { Json } from "../../../util/described.js";
 import { isRecord } from "../../../util/described.js";
@@ -55,12 +56,10 @@ function imageInput({ where, model }: GraphFile): ValueInfoProto {
   const [image, ...others] = inputs;
   if (image === undefined || others.length > 0 || image.shape?.length !== 4)
     throw new ConfigError(
-      `${where}: expected one input of four dimensions for image-classification, got ${inputs.map(describe).join(", ") || "none"}`,
+      `${where}: expected one input of four dimensions for image-classification, got ${inputs.map(shownInput).join(", ") || "none"}`,
     );
   return image;
 }
-
-const describe = ({ name, shape }: ValueInfoProto): string => `${name} [${(shape ?? []).map((d) => d ?? "?").join(", ")}]`;
 
 /** Channels, height and width, and where the channels stand. */
 function geometry(file: GraphFile, imageSize: GraphOptions["imageSize"]): { shape: number[]; layout: PixelScale["layout"] } {
@@ -78,7 +77,7 @@ function geometry(file: GraphFile, imageSize: GraphOptions["imageSize"]): { shap
     if (requested !== undefined) return requested;
     return USUAL_SIDE;
   };
-  if (!isChannels(channels)) throw new ConfigError(`${file.where}: expected images of 1 or 3 channels, got ${describe(input)}`);
+  if (!isChannels(channels)) throw new ConfigError(`${file.where}: expected images of 1 or 3 channels, got ${shownInput(input)}`);
   return { shape: [channels as number, size(height, asked, "height"), size(width, wide, "width")], layout };
 }
 
