@@ -1,5 +1,5 @@
 /**
- * @module Where `descent explain` draws: a page, one picture, or a folder with pictures and the page.
+ * @module Drawings of `descent explain`: a page, one picture, or a folder with pictures and the page.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";

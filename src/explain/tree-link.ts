@@ -1,5 +1,5 @@
 /**
- * @module How the score that is asked about follows from the sum of a model's trees.
+ * @module The link between the sum of a model's trees and the score that is asked about.
  */
 import type { TreeEnsemble } from "../classical/index.js";
 import { treeScores } from "../classical/index.js";

@@ -1,4 +1,4 @@
-/** @module Whether two answers say the same, in whatever order they say it. */
+/** @module Equality of two answers, in whatever order they say what they say. */
 import type { Value } from "./scheme.js";
 
 const sortedTexts = (parts: readonly unknown[]): string => JSON.stringify(parts.map((part) => JSON.stringify(part)).sort());

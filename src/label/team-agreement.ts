@@ -1,4 +1,4 @@
-/** @module How far the people of a project agree, by the measure that fits the kind of labelling. */
+/** @module Agreement of the people of a project, by the measure that fits the kind of labelling. */
 import { cohenKappa, krippendorffAlpha, regionAgreement, spanAgreement } from "../metrics/agreement.js";
 import type { LabelledRegion } from "../metrics/agreement.js";
 import type { LabelSpan } from "../util/tags.js";

@@ -11,7 +11,8 @@ import type { ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./messa
 type Sizes = readonly (number | string | null)[];
 
 /** An input with its shape, in messages. */
-export const shownInput = ({ name, shape }: ValueInfoProto): string => `${name} [${(shape ?? []).map((d) => d ?? "?").join(", ")}]`;
+export const shownInput = ({ name, shape }: ValueInfoProto): string =>
+  `${name} [${(shape ?? []).map((d) => d ?? "?").join(", ")}]`;
 
 /** Inputs of a file that are not weights. */
 const inputsOf = ({ graph }: ModelProto): ValueInfoProto[] => {

@@ -1,5 +1,5 @@
 /**
- * @module Whether sums over ranks go on during the backward pass: as asked for, or as the first updates show.
+ * @module The choice whether sums over ranks go on during the backward pass: as asked for, or as the first updates show.
  */
 import { median } from "../util/median.js";
 import type { ProcessGroup } from "./group.js";

@@ -1,5 +1,5 @@
 /**
- * @module Whether the best setting of a sweep is better than chance would have it.
+ * @module A test whether the best setting of a sweep is better than chance would have it.
  */
 import { pairedBootstrap } from "../metrics/index.js";
 import { Random } from "../util/random.js";

@@ -1,5 +1,5 @@
 /**
- * @module How a training is divided among processes: passes, shares of the batches, owners of the optimizer's slots.
+ * @module The division of a training among processes: passes, shares of the batches, owners of the optimizer's slots.
  */
 import { nearestMultiples } from "../data/index.js";
 import { sizeOf } from "../graph/index.js";

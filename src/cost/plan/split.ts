@@ -1,5 +1,5 @@
 /**
- * @module How a training is split over devices: data, ZeRO, tensor and pipeline parallelism, and the memory that each device then needs.
+ * @module Splits of a training over devices: data, ZeRO, tensor and pipeline parallelism, and the memory that each device then needs.
  */
 import type { Recompute, TransformerSizes } from "./transformer.js";
 import { activationBytesOfLayer } from "./transformer.js";

@@ -1,4 +1,4 @@
-/** @module Whether bytes that come piece by piece are UTF-8. */
+/** @module A check whether bytes that come piece by piece are UTF-8. */
 import { isUtf8 } from "node:buffer";
 
 /** Tells piece by piece whether bytes are UTF-8, without making texts of them. */

@@ -1,5 +1,5 @@
 /**
- * @module How often the methods of reports put planted evidence first, as benchmarks/explanations.md has it.
+ * @module Shares of cases in which the methods of reports put planted evidence first, as benchmarks/explanations.md has it.
  */
 import type { Bilingual } from "../../charts/charts.js";
 import { methodTitle } from "../../report/explanation-words.js";

@@ -1,5 +1,5 @@
 /**
- * @module How models of tables are trained unless somebody says otherwise.
+ * @module Defaults of the training of models of tables.
  */
 import type { TrainingDefaults } from "../task.js";
 

@@ -1,5 +1,5 @@
 /**
- * @module How long a training runs, in which batches and with which optimizer; with several processes, how it is divided.
+ * @module The length of a training, its batches and its optimizer; with several processes, their shares.
  */
 import type { ProcessGroup } from "../../parallel/index.js";
 import { soleProcess } from "../../parallel/index.js";
