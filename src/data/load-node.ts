@@ -21,8 +21,8 @@ import { IMAGE_FILE, imageColumn, manifestParts } from "./images/manifest.js";
 import { readImageFolder } from "./images/class-images-node.js";
 import { withMasks } from "./images/masks-node.js";
 import { archiveParts, imageFolderParts, knownArchives, namedImages } from "./images/open-node.js";
-import type { Parts } from "./parts.js";
-import { mapParts } from "./parts.js";
+import type { PartName, Parts } from "./parts.js";
+import { mapParts, partNamed } from "./parts.js";
 import { checkLabels } from "./labels.js";
 import type { DataTask, IdxLayout, KnownDataset, KnownFile } from "./registry.js";
 import { KNOWN_DATASETS, knownDataset } from "./registry.js";
@@ -36,6 +36,7 @@ import { isTableName, tableFormat } from "./readers/table-file-node.js";
 import { isQuery } from "./readers/query-node.js";
 import { readTable } from "./readers/table-node.js";
 import { withoutStrayColumns } from "./stray-columns.js";
+import type { TableParts } from "./table-parts-node.js";
 import { archivedTables, hasTrainingTable, readTableParts } from "./table-parts-node.js";
 import { readTextFolders, textArchive } from "./text/class-texts-node.js";
 import type { TextOptions } from "./text/open-node.js";
@@ -322,6 +323,9 @@ async function openFolder(folder: string, options: LoadOptions): Promise<Source>
     options.tableOf === "rows" || hasTrainingTable(files) ? undefined : await readTextFolders(folder, options.encoding);
   if (classes !== undefined) return { name, ...classes, ...TEXTS, badRows: 0 };
   const hasImages = options.tableOf === undefined && tree.names.some((file) => IMAGE_FILE.test(file));
+  const inParts = hasImages && !files.some(isTableName) ? await tablesInParts(folder, tree, options) : undefined;
+  const beside = inParts && namedImages(inParts, tree, options);
+  if (beside !== undefined) return { name, ...beside, ...IMAGES };
   if (hasImages && !files.some(isTableName))
     throw new DataError(
       `${folder}: expected images in a folder for each class (CLASS/…), with classes in their names (dog.1.jpg), or a table that names them, found images without a class`,
@@ -333,6 +337,26 @@ async function openFolder(folder: string, options: LoadOptions): Promise<Source>
   if (listed !== undefined) return { name, ...listed, ...IMAGES };
   const classed = hasImages ? await readImageFolder(folder, notes) : undefined;
   return classed === undefined ? { name, ...read } : { name, parts: classed, ...IMAGES, badRows: 0, notes };
+}
+
+/** The tables in folders of parts, `train/metadata.csv`, with the folder before what they name; undefined where there is none to train on. */
+async function tablesInParts(folder: string, tree: FileTree, options: LoadOptions): Promise<TableParts | undefined> {
+  const found: Partial<Record<PartName, Dataset>> = {};
+  let read: Awaited<ReturnType<typeof readTable>> | undefined;
+  for (const file of tree.names.filter((name) => isTableName(name) && name.split("/").length === 2)) {
+    const [step = ""] = file.split("/");
+    const part = partNamed(step);
+    if (part === undefined || found[part] !== undefined) continue;
+    const table = await readTable(join(folder, file), options);
+    read = part === "train" ? table : (read ?? table);
+    const image = imageColumn(table.data);
+    const inFolder = (name: string | null): string | null => name && `${step}/${name}`;
+    found[part] = image === undefined ? table.data : table.data.with({ [image]: table.data.texts(image).map(inFolder) });
+  }
+  const { train, ...others } = found;
+  return train === undefined || read === undefined
+    ? undefined
+    : { parts: { train, ...others }, badRows: read.badRows, notes: read.notes };
 }
 
 /** Tells whether images and a table lie together, of which the one may name the others. */

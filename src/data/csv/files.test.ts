@@ -384,9 +384,21 @@ test("text that is another program's is called by what it is", async () => {
   for (const [name, content, pattern] of [
     ["rows.txt", "+1 1:0.5 3:1\n-1 2:1\n", /got rows of LIBSVM/],
     ["iris.csv", "% made by hand\n@RELATION iris\n@ATTRIBUTE a NUMERIC\n@DATA\n1\n", /got an ARFF file of Weka/],
+    ["rows.csv", '[{"a": 1, "label": "x"}]', /got JSON; call the file \.json, or \.jsonl/],
+    ["lines.csv", '{"a": 1, "label": "x"}\n', /got JSON; call the file/],
+    ["rows.xml.csv", "<?xml version='1.0'?><rows/>", /got XML; save it as CSV or JSON/],
+    ["columns.csv", "PAR1\0\0", /got a Parquet file; call it \.parquet/],
+    [
+      "array.csv",
+      Uint8Array.from([0x93, ...Buffer.from("NUMPY\x01\0v\0{'descr'")]),
+      /got a file of another program \(HDF5, NumPy, /,
+    ],
+    ["packed.csv", Uint8Array.from([0x28, 0xb5, 0x2f, 0xfd, 4, 0, 9]), /got an archive of a kind that is not read; unpack it/],
+    ["noise.csv", Uint8Array.from({ length: 2000 }, (_, i) => (i * i * 7) % 251), /got bytes that are no text/],
     ["export.xls", "<html><table><tr><td>a</td></tr></table></html>", /expected a workbook, got a web page by its name/],
   ] as const)
     await assert.rejects(readTable(file(name, content), { format: "csv" }), pattern);
+  assert.equal((await readTable(file("obj.tsv", `Obj\t€\n${lines(9, (i) => `${i}\tx`)}`))).data.length, 9);
   const wide = Uint8Array.from([0xff, 0xfe, 0, 0, 0x61, 0, 0, 0, 10, 0, 0, 0]);
   await assert.rejects(readTable(file("wide.csv", wide)), /got a text in UTF-32; save it as UTF-8/);
 });

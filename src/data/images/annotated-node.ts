@@ -144,7 +144,10 @@ async function readVoc(tree: FileTree, files: readonly string[], index: ImageInd
     const where = tree.locate(name);
     let annotation: Annotation;
     try {
-      annotation = parseVoc(await textOf(tree, name, (note) => void notes.add(note)), where);
+      const text = await textOf(tree, name, (note) => void notes.add(note));
+      if (/^\s*(?:<\?xml[^>]*>\s*)?<annotations[\s>]/.test(text))
+        throw new DataError(`${where}: expected Pascal VOC, got CVAT's XML; descent data convert --from cvat makes COCO of it`);
+      annotation = parseVoc(text, where);
     } catch (error) {
       missing.push(badFile(error, skip));
       continue;
@@ -220,8 +223,15 @@ async function expectCoco(tree: FileTree, files: readonly string[]): Promise<voi
 
 const YOLO_NAMES = /(^|\/)(data\.ya?ml|[^/]*\.names|classes\.txt)$/i;
 
+/** A YAML file of any name with those of classes in it. */
+async function namesInYaml(tree: FileTree): Promise<string | undefined> {
+  for (const name of tree.names.filter((file) => /\.ya?ml$/i.test(file)))
+    if (/^names\s*:/m.test(await textOf(tree, name, () => undefined))) return name;
+  return undefined;
+}
+
 async function readYolo(tree: FileTree, files: readonly string[]): Promise<AnnotatedImages> {
-  const names = tree.names.find((name) => YOLO_NAMES.test(name));
+  const names = tree.names.find((name) => YOLO_NAMES.test(name)) ?? (await namesInYaml(tree));
   if (names === undefined)
     throw new DataError(`${tree.where}: expected the names of the classes in classes.txt or data.yaml, found neither`);
   const notes = new Set<string>();

@@ -249,6 +249,9 @@ suite("the same boxes, as tools and people write them", () => {
   test("YOLO: labels beside their images, as darknet has them", async () => {
     expectBoxes(await inFolder("kind", { "obj.names": "cat\ndog\n", ...lines("images") }));
   });
+  test("YOLO: names in a YAML file of any name", async () => {
+    expectBoxes(await inFolder("kind", { "pets.yml": "path: .\nnames: [cat, dog]\n", ...lines("labels") }));
+  });
   test("YOLO: names of classes that are not UTF-8, said once", async () => {
     const data = await inFolder("kind", { "classes.txt": Uint8Array.of(0xc3, 0xa8, 10, 0xb9, 0xb7, 10), ...lines("labels") });
     assert.deepEqual(data.train.tensor("boxes").classes, ["猫", "狗"]);
@@ -281,6 +284,11 @@ suite("the same boxes, as tools and people write them", () => {
       "a detector's results",
       { "a.json": '[{"image_id":1,"category_id":1,"bbox":[1,2,3,4],"score":0.5}]' },
       /got no "images", "annotations"/,
+    ],
+    [
+      "CVAT's XML",
+      { "a.xml": '<?xml version="1.0"?>\n<annotations><image name="0.png"/></annotations>' },
+      /a\.xml: expected Pascal VOC, got CVAT's XML; descent data convert/,
     ],
     ["validation alone", { "instances_val2017.json": JSON.stringify(cocoOf()) }, /part train, found validation alone/],
   ];

@@ -268,6 +268,15 @@ test("images side by side: classes by their names, by a table that names them, o
       /images are those that column "id" names\ncolumn "breed" is taken for what is to be predicted/,
     );
   }
+  for (let i = 0; i < 3; i++) for (const part of ["train", "test"]) put(`imagefolder/${part}/${i}.png`, await picture(i % 2, i));
+  put("imagefolder/train/metadata.csv", "file_name,label\n0.png,A\n1.png,B\n2.png,A\n");
+  put("imagefolder/test/metadata.csv", "file_name,label\n0.png,B\n");
+  const hub = await loadData(join(root, "imagefolder"), whole);
+  assert.deepEqual([labelsOf(hub), hub.test.length], [["A", "A", "B"], 1]);
+  put("listed/labels.csv", "image,A,B\nant-0,1,0\nant-1,0.0,1.0\nfire bee-0,1,0\n");
+  const parted = await loadData(join(root, "listed"), whole);
+  assert.deepEqual(labelsOf(parted), ["A", "A", "B"]);
+  assert.match(parted.notes.join("\n"), /each of the columns A, B is taken for a class/);
   put("listed/labels.csv", `${table}\nnone,A\n`);
   await refuse("listed", /column "id", row 5 \(line 6\): expected the name of an image, found no "none"; --skip-bad-rows/);
   const kept = await loadData(join(root, "listed"), { ...whole, skipBadRows: true });

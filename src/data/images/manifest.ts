@@ -2,7 +2,7 @@
  * @module Tables that name image files: a column of paths, one of labels, and perhaps one that says which part a row is of.
  */
 import type { Column } from "../column.js";
-import { isMissing, isText, placeAt } from "../column.js";
+import { isMissing, isText, placeAt, rowSize } from "../column.js";
 import { Dataset } from "../dataset.js";
 import { guessRoles, isTargetName } from "../guess.js";
 import { classesOf, encodeLabels, labelText } from "../labels.js";
@@ -23,6 +23,19 @@ export const imageColumn = (table: Dataset): string | undefined =>
     const column = table.column(name);
     return isText(column) && IMAGE_FILE.test(column.values.find((value) => value !== null) ?? "");
   });
+
+/** The class of each row of a table that has a column for each class, of which one is 1 and the others 0; undefined for another table. */
+function oneHot(table: Dataset): Column | undefined {
+  const columns = table.entries();
+  if (columns.length < 2 || columns.some(([, column]) => isText(column) || rowSize(column) !== 1)) return undefined;
+  const values = Array.from({ length: table.length }, (_, i) => {
+    const cells = columns.map(([, column]) => labelText(column, i));
+    const isFit = cells.every((cell) => cell === "0" || cell === "1") && cells.indexOf("1") === cells.lastIndexOf("1");
+    return isFit ? columns[cells.indexOf("1")]?.[0] : undefined;
+  });
+  const classes = values.filter((value) => value !== undefined);
+  return classes.length < values.length ? undefined : { dtype: "string", values: classes };
+}
 
 /**
  * The parts of a table of image files. `resolve` makes a path of what stands in the table.
@@ -47,13 +60,15 @@ export function manifestParts(
 ): Parts {
   const split = table.names.find((name) => SPLIT_NAMES.includes(name.toLowerCase()) && isText(table.column(name)));
   const rest = table.drop(image, ...(split === undefined ? [] : [split]));
+  const parted = labelColumn === undefined ? oneHot(rest) : undefined;
+  if (parted !== undefined) notes?.push(`each of the columns ${rest.names.slice(0, 8).join(", ")} is taken for a class`);
   const target = labelColumn ?? guessRoles(rest.length === 0 ? table : rest).target ?? rest.names[0];
   if (target === undefined)
     throw new DataError(`${where}: expected a column of labels beside "${image}", found none; name it (--label-column)`);
-  if (labelColumn === undefined && !isTargetName(target))
+  if (labelColumn === undefined && parted === undefined && !isTargetName(target))
     notes?.push(`column "${target}" is taken for what is to be predicted; --label-column names another`);
   const paths = table.texts(image);
-  const label = table.column(target);
+  const label = parted ?? table.column(target);
   const row = (i: number): string => `${where}, ${placeAt(label, i)}`;
   const files = paths.map((path, i) => {
     if (path === null) throw new DataError(`${row(i)}: expected the path of an image in "${image}", got none`);

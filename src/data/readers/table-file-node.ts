@@ -97,8 +97,32 @@ const FOREIGN: readonly (readonly [begin: RegExp, what: string])[] = [
     /^[-+]?\d+(?:\.\d+)?(?: \d+:[-+\d.eE]+)+ *\r?\n/,
     "rows of LIBSVM (label number:value …); write them as CSV, in Python by sklearn.datasets.load_svmlight_file",
   ],
+  [/^(?:BZh\d1AY|ý7zXZ|\(µ\/ý|7z¼¯|Rar!(?!\s)\p{Cc})/u, "an archive of a kind that is not read; unpack it"],
+  [
+    /^(?:.HDF\r\n|.NUMPY|\$FL[23]@|<stata_dta>|MATLAB 5|(?:SQLite format 3|ARROW1|Obj|[€\x80])(?!\s)\p{Cc})/su,
+    "a file of another program (HDF5, NumPy, SQLite, Arrow, Avro, SPSS, Stata, pickle or MATLAB); save it as CSV or Parquet",
+  ],
   [/^PK.*mimetypeapplication\/vnd\.oasis/s, "an OpenDocument file; save it as .xlsx or .csv"],
 ];
+
+/** Files of text that are not delimited, by how they begin. */
+const UNDELIMITED: readonly (readonly [begin: RegExp, what: string])[] = [
+  [/^\s*(?:\[\s*\{\s*"|\{\s*"[^"\n]*"\s*:)/, "JSON; call the file .json, or .jsonl where it has an object a line"],
+  [/^\s*<\?xml\s/, "XML; save it as CSV or JSON"],
+  [/^PAR1/, "a Parquet file; call it .parquet"],
+];
+
+/** Tells whether bytes are those of no text: many control characters, other than blanks and delimiters. */
+const looksBinary = (head: Uint8Array): boolean =>
+  head.filter((byte) => (byte > 1 && byte < 9) || (byte > 13 && byte < 26)).length * 20 > head.length;
+
+/** Errors: DataError for a file that is meant to be delimited text, and begins as something else. */
+export function expectDelimited(path: string, head: Uint8Array): void {
+  const begin = new TextDecoder("latin1").decode(head.subarray(0, 4096)).replace(/^ï»¿/, "");
+  const what =
+    UNDELIMITED.find(([pattern]) => pattern.test(begin))?.[1] ?? (looksBinary(head) ? "bytes that are no text" : undefined);
+  if (what !== undefined) throw new DataError(`${path}: expected a table, got ${what}`);
+}
 
 /** The name of the stream in which Excel puts what is encrypted, UTF-16. */
 const ENCRYPTED = Buffer.from("EncryptedPackage", "utf16le");

@@ -26,7 +26,7 @@ import { guessedDates, isQuery, parseQuery } from "./query-node.js";
 import type { FileSource } from "./describe-file-node.js";
 import { describeFile } from "./describe-file-node.js";
 import type { TableFormat, TableOptions } from "./table-file-node.js";
-import { readHead, refuseForeign, tableFormat } from "./table-file-node.js";
+import { expectDelimited, readHead, refuseForeign, tableFormat } from "./table-file-node.js";
 
 /** Cells of a table that are kept from the pass that learns the schema, so that small tables are read once. */
 const MOST_KEPT = 4_000_000;
@@ -181,6 +181,7 @@ export async function openTable(path: string, options: TableOptions = {}): Promi
   if (format !== "xlsx" && isZip(head))
     throw new DataError(`${path}: expected a table, got a zip file; unpack it, or name a workbook .xlsx`);
   refuseOptions(path, format, options);
+  if ((format === "csv" || format === "tsv") && !zipped && options.encoding === undefined) expectDelimited(path, head);
   const { schema } = options;
   const known = schema === undefined ? {} : { names: schema.fields.map(({ name }) => name), hadHeader: schema.header };
   const raw =

@@ -341,6 +341,13 @@ testKinds([
     notes: [/"a": times such as "0:30" count from midnight/, /"b": times such as "10:05:00"/, /"c": times such as "1:00 pm"/],
   },
   {
+    what: "few times that many rows share, which are names",
+    content: `shift,n\n${lines(20, (i) => `${i % 2 ? "07:30" : "15:30"},${i}`)}`,
+    columns: /shift text, n int64/,
+    first: { shift: "15:30", n: 0 },
+    notes: [],
+  },
+  {
     what: "amounts as India, Switzerland and accountants write them",
     content: `a,b,c\n${lines(9, (i) => `"₹ 1,23,45${i}/-","CHF 1'80${i}.–","${i % 3 ? `$(${i}.50)` : " $ - "}"`)}`,
     columns: /a int64, b int64, c float64/,

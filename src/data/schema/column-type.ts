@@ -70,7 +70,8 @@ export const areCompactMonths = (profile: ColumnProfile): boolean =>
 /** The meaning of dates of two parts, where all values are such: the one in which they are sorted; else as spreadsheets write them. */
 export function shortForm({ shorts, short, certain, values }: ColumnProfile): ShortForm | undefined {
   const fits = SHORT_FORMS.filter((form) => certain > 1 && shorts[form].fits === certain);
-  if (fits.includes("time")) return "time";
+  // Few times that many rows share are rather names: of shifts, of trains.
+  if (fits.includes("time")) return values.size > Math.min(10, certain / 5) ? "time" : undefined;
   if (fits.includes("year")) return values.size > 2 ? "year" : undefined;
   if (fits.length < 2) return fits[0];
   const sorted = fits.filter((form) => shorts[form].sorted);

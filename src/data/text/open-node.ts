@@ -33,7 +33,7 @@ import { decodeText, decodeUtf8 } from "./lines.js";
 import { cutText, textRow } from "./plain.js";
 import { parsePropositions } from "./propositions.js";
 import type { SpanLinesOptions } from "./span-lines.js";
-import { hasSpans, parseSpanLines } from "./span-lines.js";
+import { hasSpans, parseSpanLines, parseSpanRows } from "./span-lines.js";
 import { readStandoff } from "./standoff-node.js";
 import { tagNames } from "./tag-names-node.js";
 import type { ReadTexts, TaggingOptions } from "./tagged-sentences.js";
@@ -59,7 +59,7 @@ export interface TextSource {
   readonly notes: readonly string[];
 }
 
-type Format = "conll" | "propositions" | "spans" | "tokens" | "token-table" | "labelled-lines" | "plain";
+type Format = "conll" | "propositions" | "spans" | "span-table" | "tokens" | "token-table" | "labelled-lines" | "plain";
 
 const EXTENSIONS: Readonly<Record<string, Format>> = {
   conll: "conll",
@@ -76,6 +76,7 @@ const EXTENSIONS: Readonly<Record<string, Format>> = {
 const ROLES: Readonly<Record<Format, { roles: ColumnRoles; task: DataTask }>> = {
   conll: { roles: { text: "text", target: "spans" }, task: "token-classification" },
   spans: { roles: { text: "text", target: "spans" }, task: "token-classification" },
+  "span-table": { roles: { text: "text", target: "spans" }, task: "token-classification" },
   tokens: { roles: { text: "text", target: "spans" }, task: "token-classification" },
   "token-table": { roles: { text: "text", target: "spans" }, task: "token-classification" },
   propositions: { roles: { text: "text", target: "propositions" }, task: "semantic-role-labeling" },
@@ -127,9 +128,29 @@ async function formatOf(path: string, { tableOf, ...options }: TextOptions): Pro
   const names = head.split(/[,;\t]/).map((name) => name.replaceAll(/^\s*"|"\s*$/g, ""));
   if (tokenColumns(names) !== undefined) return "token-table";
   const holds = (pattern: RegExp): boolean => names.some((name) => pattern.test(name.trim()));
+  if (holds(/^text$/i) && /\[[[{(]/.test(decodeHead(await readHead(path)))) {
+    const { data } = await readTable(path, { ...options, asText: true });
+    if (data.length > 0 && hasSpans(spanRow(data.row(0)))) return "span-table";
+  }
   if (!holds(/^(tokens|words)$/i) && !(holds(/^(sentence|text)$/i) && holds(/^(tags?|ner|ner_tags|labels?)$/i))) return undefined;
   const { data } = await readTable(path, { ...options, asText: true });
   return data.length > 0 && hasTokens(data.row(0)) ? "tokens" : undefined;
+}
+
+/** A row of a table whose spans are a list in a cell, of JSON or as Python prints one. */
+function spanRow(row: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const entries = Object.entries(row).map(([name, value]): [string, unknown] => {
+    const field = name.trim().toLowerCase();
+    if (typeof value !== "string" || !/^\s*\[.*\]\s*$/s.test(value) || field === "text") return [field, value];
+    for (const list of [value, value.replaceAll("(", "[").replaceAll(")", "]").replaceAll("'", '"')])
+      try {
+        return [field, JSON.parse(list)];
+      } catch {
+        // As Python prints it, or no list.
+      }
+    return [field, value];
+  });
+  return Object.fromEntries(entries);
 }
 
 async function readText(path: string, encoding?: string): Promise<{ readonly text: string; readonly notes: readonly string[] }> {
@@ -154,7 +175,7 @@ async function readTagged(
   options: TextOptions,
 ): Promise<ReadTexts> {
   const decoded = async (): Promise<Awaited<ReturnType<typeof readText>>> => readText(path, options.encoding);
-  if (format !== "tokens" && format !== "token-table") {
+  if (format !== "tokens" && format !== "token-table" && format !== "span-table") {
     const { text, notes } = await decoded();
     const read = parse(text, format, path, options);
     return { ...read, notes: [...notes, ...read.notes] };
@@ -171,6 +192,11 @@ async function readTagged(
     ...defined({ encoding, delimiter, skipBadRows }),
   });
   const rows = Array.from({ length: table.data.length }, (_, i) => ({ value: table.data.row(i), place: `row ${i + 1}` }));
+  if (format === "span-table") {
+    const spans = rows.map(({ value, place }) => ({ value: spanRow(value), place }));
+    const read = parseSpanRows(spans, path, options);
+    return { ...read, notes: [...table.notes, ...read.notes] };
+  }
   const read =
     format === "token-table" ? parseTokenTable(table.data, path, options) : parseTokenRows(rows, path, namesOf, options);
   return { ...read, notes: [...table.notes, ...read.notes] };

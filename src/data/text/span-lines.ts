@@ -1,7 +1,7 @@
 /**
  * @module Texts with spans in JSON, as annotation tools write them: `{"text": "…", "spans": [[0, 4, "PER"], …]}`; spans also as objects (`start`, `end`,
  * `label`; doccano's `start_offset`, `end_offset`; Label Studio's `labels`), under the names `entities`, `labels` or `label`; spaCy's `["…", {"entities": …}]`;
- * Label Studio's tasks with their annotations; Prodigy's answers; CLUENER's `{"label": {"name": {"Ann": [[0, 2]]}}}`.
+ * Azure's `offset`, `length` and `category`; Dataturks' `annotation`; Label Studio's tasks with their annotations; Prodigy's answers; CLUENER's `{"label": {"name": {"Ann": [[0, 2]]}}}`.
  */
 import * as z from "zod";
 import type { JsonRow } from "./json-rows.js";
@@ -34,9 +34,18 @@ const spanSchema: z.ZodType<WrittenSpan> = z.union([
   z.tuple([whole, whole, z.string()]).transform(([start, end, label]) => ({ start, end, label })),
   z.tuple([name, whole, whole]).transform(([label, start, end]) => ({ start, end, label })),
   z
-    .looseObject({ start: whole, end: whole, label: z.string().optional(), type: z.string().optional() })
-    .refine((span) => !Array.isArray(span["labels"]))
-    .transform(({ start, end, label, type, ...rest }) => ({ start, end, label: label ?? type ?? "_", ...coveredIn(rest) })),
+    .looseObject({ start: whole, end: whole })
+    .refine(
+      (span) =>
+        !Array.isArray(span["labels"]) && LABELS.every((field) => ["string", "undefined"].includes(typeof own(span, field))),
+    )
+    .transform(({ start, end, ...rest }) => ({ start, end, label: labelIn(rest), ...coveredIn(rest) })),
+  z.looseObject({ offset: whole, length: whole }).transform(({ offset, length, ...rest }) => ({
+    start: offset,
+    end: offset + length,
+    label: labelIn(rest),
+    ...coveredIn(rest),
+  })),
   z
     .looseObject({ start_offset: whole, end_offset: whole, label: z.string() })
     .transform(({ start_offset: start, end_offset: end, label, ...rest }) => ({ start, end, label, ...coveredIn(rest) })),
@@ -44,6 +53,12 @@ const spanSchema: z.ZodType<WrittenSpan> = z.union([
     .looseObject({ start: whole, end: whole, labels: z.array(z.string()).min(1) })
     .transform(({ start, end, labels, ...rest }) => ({ start, end, label: labels[0] as string, ...coveredIn(rest) })),
 ]);
+
+const LABELS = ["label", "type", "entity", "category", "entity_group"] as const;
+
+/** The label of a span, by the names that tools have for it. */
+const labelIn = (span: Readonly<Record<string, unknown>>): string =>
+  LABELS.map((field) => own(span, field)).find((value) => typeof value === "string") ?? "_";
 
 /** The text that a span covers, where it says so. */
 function coveredIn(span: Readonly<Record<string, unknown>>): Pick<WrittenSpan, "covered"> {
@@ -75,10 +90,25 @@ function plainRow(row: unknown): unknown {
   }
   if (!isRecord(row)) return row;
   const { data, text, label } = row;
+  const turk = turkSchema.safeParse(row);
+  if (turk.success) return { text: turk.data.content, spans: turk.data.annotation ?? [] };
   if (typeof data === "string" && text === undefined) return { ...row, text: data };
   const byLabel = labelsSchema.safeParse(label);
   return byLabel.success ? { ...row, label: byLabel.data } : row;
 }
+
+/** A text of Dataturks, with the place of the last character for an end. */
+const turkSchema = z.object({
+  content: z.string(),
+  annotation: z
+    .array(
+      z.object({ label: z.array(z.string()).min(1), points: z.array(z.object({ start: whole, end: whole, text: z.string() })) }),
+    )
+    .nullable()
+    .transform((all) =>
+      all?.flatMap(({ label: [label], points }) => points.map(({ start, end, text }) => ({ start, end: end + 1, label, text }))),
+    ),
+});
 
 /** Spans by label and by what they cover, with the place of the last character for an end. */
 const labelsSchema = z

@@ -489,6 +489,41 @@ const WRITTEN: readonly [what: string, name: string, content: string, note?: Reg
     ),
   ],
   [
+    "Dataturks",
+    "turk.json",
+    each((s) => ({
+      content: inspans(s).text,
+      annotation: inspans(s).spans.map(([start, end, label]) => ({
+        label: [label],
+        points: [{ start, end: end - 1, text: inspans(s).text.slice(start, end) }],
+      })),
+      extras: null,
+    })),
+  ],
+  [
+    "Azure",
+    "azure.jsonl",
+    each((s) => ({
+      text: inspans(s).text,
+      entities: inspans(s).spans.map(([offset, end, category]) => ({ offset, length: end - offset, category })),
+    })),
+  ],
+  [
+    "a list in a cell, of JSON",
+    "cell.csv",
+    `id,text,entities\n${SENTENCES.map((s, id) => `${id},"${inspans(s).text}","${JSON.stringify(inspans(s).spans).replaceAll('"', '""')}"\n`).join("")}`,
+  ],
+  [
+    "a list in a cell, as Python prints one",
+    "python.csv",
+    `text,label\n${SENTENCES.map(
+      (s) =>
+        `"${inspans(s).text}","[${inspans(s)
+          .spans.map(([start, end, label]) => `(${start}, ${end}, '${label}')`)
+          .join(", ")}]"\n`,
+    ).join("")}`,
+  ],
+  [
     "Label Studio's short form",
     "short.json",
     JSON.stringify(
