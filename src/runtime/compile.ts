@@ -52,6 +52,8 @@ export interface CompileOptions {
   /** Refuse nodes that would fall back to the CPU. */
   readonly requireDevice?: boolean;
   readonly spin?: boolean;
+  /** Whether runs leave this thread to others; see `SessionOptions`. */
+  readonly aside?: boolean;
   /** Whether the engine keeps memory from run to run; left out, decided by the size of the graph's values, as far as it is known. */
   readonly arena?: boolean;
   /** By output name, the input whose memory a run may write it into; see `SessionOptions`. */
@@ -186,6 +188,7 @@ const sessionOptions = (options: Settled, { arena, arenaBytes, memoryPattern }: 
   deviceOutputs: options.deviceOutputs,
   requireDevice: options.requireDevice,
   spin: options.spin,
+  aside: options.aside,
   arena: options.arena ?? arena,
   arenaBytes: options.arena === undefined ? arenaBytes : undefined,
   memoryPattern,

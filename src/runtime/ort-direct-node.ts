@@ -280,24 +280,25 @@ export class DirectEngine {
   }
 
   /**
-   * Runs in another thread, where koffi can call one, and calls `meanwhile` about once in a millisecond until that has ended. What `meanwhile` throws is
-   * thrown then.
+   * Runs in another thread, where koffi can call one, and calls `meanwhile`, if there is one, about once in a millisecond until that has ended. What it
+   * throws is thrown then.
    */
   async runAside(
-    meanwhile: () => void,
+    meanwhile: (() => void) | undefined,
     session: Pointer,
     ...[inputNames, inputs, outputNames, outputs]: RunArguments
   ): Promise<void> {
     if (!hasThreads(this.#koffi)) return this.run(session, inputNames, inputs, outputNames, outputs);
     const options = this.#runOptions ?? null;
     let failure: unknown;
-    const timer = setInterval(() => {
+    const work = (): void => {
       try {
-        if (failure === undefined) meanwhile();
+        if (failure === undefined) meanwhile?.();
       } catch (error) {
         failure = error;
       }
-    }, 1);
+    };
+    const timer = meanwhile === undefined ? undefined : setInterval(work, 1);
     const status = await new Promise<bigint | null>((resolve, reject) => {
       const ended = (error: Error | null, result: bigint | null): void => (error === null ? resolve(result) : reject(error));
       const given = [inputNames, inputs, inputs.length, outputNames, outputNames.length, outputs];

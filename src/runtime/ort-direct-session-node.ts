@@ -12,6 +12,7 @@ import type { EngineValue } from "./ort-common.js";
 import { engineMessage, refuseSharedMemory, toOrtTensor } from "./ort-common.js";
 import type { Device, Session, Value } from "./runtime.js";
 import { own, setOwn } from "../util/record.js";
+import { TaskQueue } from "../util/task-queue.js";
 
 /** Frees native memory whose owner was collected without being disposed of, some time later. */
 const dropped = new FinalizationRegistry<() => void>((free) => free());
@@ -86,6 +87,7 @@ interface SharedBytes {
 export interface DirectSessionOptions {
   readonly inPlace?: Readonly<Record<string, string>> | undefined;
   readonly shared?: SharedBytes | undefined;
+  readonly aside?: boolean | undefined;
 }
 
 /** A session of the engine on the CPU. */
@@ -102,6 +104,8 @@ export class DirectSession implements Session {
   readonly #outputValues: BigUint64Array;
   readonly #free: () => void;
   readonly #shared: SharedBytes | undefined;
+  /** Runs in another thread, one at a time: they share places for their values. */
+  readonly #aside: TaskQueue | undefined;
   #session: Pointer | undefined;
   #runs = 0;
 
@@ -109,10 +113,11 @@ export class DirectSession implements Session {
     engine: DirectEngine,
     Tensor: TensorConstructor,
     { session, inputs, outputs }: OpenSession,
-    { inPlace = {}, shared }: DirectSessionOptions = {},
+    { inPlace = {}, shared, aside = false }: DirectSessionOptions = {},
   ) {
     this.#inPlace = inPlace;
     this.#shared = shared;
+    this.#aside = aside ? new TaskQueue() : undefined;
     this.#engine = engine;
     this.#Tensor = Tensor;
     this.#session = session;
@@ -126,16 +131,25 @@ export class DirectSession implements Session {
     dropped.register(this, this.#free, this);
   }
 
-  /** Runs synchronously in this thread, then yields to the event loop if it has not had a turn for TURN_MS; in another thread where there is something to do meanwhile. */
-  async run(
+  /** Runs synchronously in this thread, then yields to the event loop if it has not had a turn for TURN_MS; in another thread where that was asked for, or there is something to do meanwhile. */
+  run(
     feeds: Readonly<Record<string, Value>>,
     into?: Readonly<Record<string, Value>>,
     meanwhile?: () => void,
   ): Promise<Record<string, Value>> {
+    const run = (): Promise<Record<string, Value>> => this.#run(feeds, into, meanwhile);
+    return this.#aside === undefined ? run() : this.#aside.run(run);
+  }
+
+  async #run(
+    feeds: Readonly<Record<string, Value>>,
+    into: Readonly<Record<string, Value>> | undefined,
+    meanwhile: (() => void) | undefined,
+  ): Promise<Record<string, Value>> {
     const session = this.#begin(feeds, into);
     const given = [this.#inputNames.addresses, this.#inputValues, this.#outputNames.addresses, this.#outputValues] as const;
     try {
-      if (meanwhile === undefined) this.#engine.run(session, ...given);
+      if (meanwhile === undefined && this.#aside === undefined) this.#engine.run(session, ...given);
       else await this.#engine.runAside(meanwhile, session, ...given);
     } catch (cause) {
       const message = engineMessage(cause);
@@ -144,7 +158,7 @@ export class DirectSession implements Session {
     const values: Record<string, Value> = {};
     for (const [i, name] of this.outputs.entries())
       setOwn(values, name, own(into, name) ?? new HostValue(this.#Tensor, this.#engine.take(this.#outputValues[i] as Pointer)));
-    if (performance.now() - turnAt > TURN_MS) {
+    if (this.#aside === undefined && performance.now() - turnAt > TURN_MS) {
       await new Promise((resolve) => setImmediate(resolve));
       turnAt = performance.now();
     }
@@ -174,12 +188,12 @@ export class DirectSession implements Session {
     throw new SessionError(`session: expected a value in memory, got one on a ${value.location}; read it and upload it here`);
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    if (this.#session !== undefined) {
-      this.#session = undefined;
-      dropped.unregister(this);
-      this.#free();
-    }
-    return Promise.resolve();
+  async [Symbol.asyncDispose](): Promise<void> {
+    // A run in another thread still reads the session.
+    await this.#aside?.run(() => undefined);
+    if (this.#session === undefined) return;
+    this.#session = undefined;
+    dropped.unregister(this);
+    this.#free();
   }
 }

@@ -99,10 +99,10 @@ class NodeRuntime extends OrtValues implements Runtime {
     config: Readonly<Record<string, string>>,
   ): Session {
     try {
-      const { arenaBytes, inPlace } = options;
+      const { arenaBytes, aside, inPlace } = options;
       const shared = arenaBytes === undefined ? undefined : { arena: engine.arena, bytes: arenaBytes };
       const open = engine.open(model, options, shared === undefined ? config : { ...config, ...SHARED_ARENA });
-      return new DirectSession(engine, this.#ort.Tensor, open, { inPlace, shared });
+      return new DirectSession(engine, this.#ort.Tensor, open, { inPlace, shared, aside });
     } catch (cause) {
       throw new SessionError(`engine on cpu: ${engineMessage(cause)}`, { cause });
     }

@@ -39,6 +39,8 @@ export interface SessionOptions {
   readonly memoryPattern?: boolean;
   /** By output name, the input whose memory a run may write it into: for kernels that are made for it, in a runtime that `writesInPlace`. */
   readonly inPlace?: Readonly<Record<string, string>> | undefined;
+  /** Whether runs leave this thread to others: each computes in another one, where the engine can, and those that are asked for meanwhile wait. */
+  readonly aside?: boolean | undefined;
   /** Whether inputs or outputs hold texts. */
   readonly texts?: boolean;
   /** Where the engine writes its profile (Node only). */

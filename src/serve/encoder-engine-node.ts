@@ -35,7 +35,7 @@ function compiled(model: BertModel, weights: ReadonlyMap<string, TensorData>, op
   const present = mask.cast("float32").unsqueeze(2); // [N, T, 1]
   const sum = states.mul(present).sum(1); // [N, D]
   const unit = sum.div(sum.square().sum(1, true).sqrt().add(1e-12));
-  const use = defined({ device: options.device, threads: options.threads, arena: true });
+  const use = defined({ device: options.device, threads: options.threads, arena: true, aside: true });
   return compile(resolveForUse({ unit }), { ...use, ...boundWeights(model, weights) });
 }
 

@@ -29,7 +29,8 @@ const send = (message: FromEngine): void => outbox.push(message);
 // Ctrl-C goes to the whole group: the HTTP process decides when an engine ends, which is when the channel is closed.
 process.on("SIGINT", () => undefined);
 process.on("SIGTERM", () => undefined);
-process.on("disconnect", () => process.exit(0));
+// At once: an exit would take the engine's memory apart while one of its threads computes.
+process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
 
 const sendMemory = (): void => send({ type: "memory", rssBytes: process.memoryUsage.rss() });
 

@@ -23,6 +23,8 @@ export interface UseOptions {
   readonly threads?: number;
   /** Whether the engine keeps memory from run to run: for a model that is asked again and again. */
   readonly arena?: boolean;
+  /** Whether the engine computes in another thread, so that this one goes on meanwhile. */
+  readonly aside?: boolean;
   /** The engine; left out, this platform's. */
   readonly runtime?: Runtime;
 }

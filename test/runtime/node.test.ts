@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import type { DType, Tensor } from "../../src/graph/index.js";
-import { constant, DTYPES, Graph, input, sizeOf } from "../../src/graph/index.js";
+import { constant, DTYPES, Graph, input, sizeOf, symbol } from "../../src/graph/index.js";
 import { groupQueryAttention } from "../../src/ops/index.js";
 import { identityModel } from "../../src/runtime/identity.js";
 import type { Value } from "../../src/runtime/index.js";
@@ -32,14 +32,15 @@ function heavy(n: number, count: number): Graph {
   return new Graph({ y: y.sum() });
 }
 
-test("a worker leaves the calling thread free while it computes; the engine in the thread itself does not", async () => {
+test("a worker, and a session aside, leave the calling thread free while they compute; the engine in the thread itself does not", async () => {
   const n = 1024;
   const ones = { dtype: "float32", shape: [n, n], data: new Float32Array(n * n).fill(1) } as const;
-  for (const [name, runtime] of [
-    ["worker", await worker],
-    ["node", await platformRuntime()],
+  for (const [name, runtime, aside] of [
+    ["worker", await worker, false],
+    ["node aside", await platformRuntime(), true],
+    ["node", await platformRuntime(), false],
   ] as const) {
-    await using executable = await compile(heavy(n, 12), { runtime, threads: 1 });
+    await using executable = await compile(heavy(n, 12), { runtime, threads: 1, aside });
     using x = runtime.upload(ones);
     // The longest time during which a timer of 1 ms could not tick.
     let [longest, last] = [0, performance.now()];
@@ -53,9 +54,21 @@ test("a worker leaves the calling thread free while it computes; the engine in t
     longest = Math.max(longest, performance.now() - last);
     clearInterval(timer);
     if (y !== undefined) assert.equal((await runtime.read(y)).data[0], n * n);
-    if (name === "worker") assert.ok(longest < 0.5 * took, `blocked for ${longest} of ${took} ms`);
+    if (name !== "node") assert.ok(longest < 0.5 * took, `blocked for ${longest} of ${took} ms`);
     else assert.ok(longest > 0.9 * took, `expected a blocked thread, got ${longest} of ${took} ms`);
   }
+});
+
+test("calls of a session aside that come at once are answered each with its own, and those under way before it ends", async () => {
+  const executable = await compile({ y: input("x", [symbol("N")]).mul(2) }, { aside: true });
+  const calls = Array.from({ length: 20 }, (_, i) =>
+    executable.call({ x: { dtype: "float32", shape: [i + 1], data: new Float32Array(i + 1).fill(i) } }),
+  );
+  const ending = executable.dispose();
+  const answers = await Promise.all(calls);
+  for (const [i, { y }] of answers.entries()) assert.deepEqual(y?.data, new Float32Array(i + 1).fill(2 * i));
+  await ending;
+  await assert.rejects(executable.call({ x: { dtype: "float32", shape: [1], data: Float32Array.of(1) } }), /disposed/);
 });
 
 test("training in a worker gives the very numbers of training here", async () => {

@@ -202,20 +202,29 @@ interface Opening {
   readonly reason: string;
 }
 
+/** How the engine runs what is opened. */
+const engineOptions = ({ device, threads, arena, aside, runtime }: UseOptions): UseOptions => ({
+  device,
+  threads,
+  arena,
+  aside,
+  runtime,
+});
+
 /** Opens a file of a task that only the engine runs. */
 async function openAsOpaque(
   onnx: OnnxModel,
   path: string,
   { task, known, bytes, notes, reason }: Opening,
-  { device, threads, arena, runtime, labels }: UseOptions & OnnxUseOptions,
+  options: UseOptions & OnnxUseOptions,
 ): Promise<OpenedModel> {
   const { where } = onnx;
   if (task.graphs === undefined)
     throw new UnsupportedOpError(`${where}: expected ops that Descent has, for ${task.name}; ${reason}`);
-  const use: UseOptions = { device, threads, arena, runtime };
+  const use = engineOptions(options);
   const file = new OnnxModel(bytes, { where });
   const count = await countScores(file, task.graphs, known, use);
-  const { names, remark } = await labelsFor(onnx, path, count, labels);
+  const { names, remark } = await labelsFor(onnx, path, count, options.labels);
   const model = new OpaqueGraph(task, { ...known, classes: names }, { file, reason }, use);
   return { model, remarks: [...notes, `${where}: runs on the engine alone; ${reason}`, remark] };
 }
@@ -243,8 +252,7 @@ async function openGraph(
 ): Promise<OpenedModel> {
   const { where } = onnx;
   const found = taskFor(await graphFileOf(path, whole), graphOptionsOf(options));
-  const { device, threads, runtime } = options;
-  const use: UseOptions = { device, threads, runtime };
+  const use = engineOptions(options);
   const remedy = "reasons" in found ? otherInputsRemedy(whole) : undefined;
   if (remedy !== undefined) throw new ConfigError(`${where}: ${remedy}`);
   if ("reasons" in found) return openAsTable(onnx, path, whole, { ...use, labels: options.labels }, found.reasons);
