@@ -4,7 +4,7 @@
 import type { ChildProcess } from "node:child_process";
 import { basename } from "node:path";
 import { retryLater } from "../http/http-error.js";
-import { ConfigError } from "../util/errors.js";
+import { ConfigError, DescentError } from "../util/errors.js";
 import type {
   AdapterSpec,
   CallOptions,
@@ -156,7 +156,8 @@ export class EnginePool implements ModelSource {
   readonly #options: PoolOptions;
   readonly #leaving = new Set<Promise<void>>();
   readonly #spare = new Spare();
-  #isStopped = false;
+  /** Ends engines that are being started. */
+  readonly #ending = new AbortController();
 
   /** Errors: ConfigError for a name twice. */
   constructor(specs: readonly ModelSpec[], options: PoolOptions = {}) {
@@ -170,9 +171,10 @@ export class EnginePool implements ModelSource {
     this.#options = options;
   }
 
-  /** Starts all models. Errors: ConfigError where not one loads; of others the failure is kept. */
+  /** Starts all models. Errors: ConfigError where not one loads; of others the failure is kept. DescentError where it is stopped meanwhile. */
   async start(): Promise<void> {
     for (const place of this.#places) await this.#start(place).catch(() => undefined);
+    this.#ending.signal.throwIfAborted();
     const [first] = this.#places;
     if (first !== undefined && this.#places.every(({ failure }) => failure !== undefined))
       throw new ConfigError(first.failure ?? "");
@@ -216,7 +218,7 @@ export class EnginePool implements ModelSource {
 
   async engineFor({ name, version }: ServedModel): Promise<Engine> {
     const place = this.#placeOf(name, version);
-    if (place === undefined || this.#isStopped) throw retryLater("server: it is ending; try another", 1, 503);
+    if (place === undefined || this.#ending.signal.aborted) throw retryLater("server: it is ending; try another", 1, 503);
     if (place.engine === undefined) await (place.starting ?? this.#start(place));
     place.lastUsed = performance.now();
     return place.adapters.get(name) ?? place;
@@ -237,6 +239,7 @@ export class EnginePool implements ModelSource {
       place.lastUsed = performance.now();
       await this.#putAway(place);
     } catch (error) {
+      if (error === this.#ending.signal.reason) throw error;
       place.failure = (error as Error).message;
       this.#options.log?.("model failed", { model: place.spec.name, version: place.spec.version, reason: place.failure });
       throw error;
@@ -250,6 +253,7 @@ export class EnginePool implements ModelSource {
       limits,
       adapters,
       ...defined({ device, threads }),
+      signal: this.#ending.signal,
       takeChild: () => this.#spare.take(),
       observe: (batch) => observe?.(name, batch),
       log: (event, details) => log?.(event, { model: name, ...details }),
@@ -310,7 +314,7 @@ export class EnginePool implements ModelSource {
 
   /** Finishes what is under way, at most so long, and ends all engines. */
   async stop(graceMs: number): Promise<void> {
-    this.#isStopped = true;
+    this.#ending.abort(new DescentError("server: it was stopped"));
     this.#spare.stop();
     await Promise.all([...this.#places.map(({ engine }) => engine?.drain(graceMs)), ...this.#leaving]);
   }

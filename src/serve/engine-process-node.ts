@@ -31,6 +31,8 @@ export interface EngineProcessOptions {
   readonly observe?: (batch: ObservedBatch) => void;
   /** Gives a process that waits for its model; left out, one is started. */
   readonly takeChild?: () => ChildProcess;
+  /** Ends the process, also while its model is opened. */
+  readonly signal?: AbortSignal;
   /** Told of what happens to the process. */
   readonly log?: (event: string, details: Readonly<Record<string, unknown>>) => void;
 }
@@ -85,13 +87,22 @@ export class EngineProcess implements Engine {
     this.#options = options;
   }
 
-  /** Starts a process and waits until its model is open. ConfigError, in the engine's words, for a model that does not load. */
+  /** Starts a process and waits until its model is open. ConfigError, in the engine's words, for a model that does not load; the signal's reason once it is aborted. */
   static async start(options: EngineProcessOptions): Promise<EngineProcess> {
+    const { signal } = options;
+    signal?.throwIfAborted();
     const engine = new EngineProcess(options);
-    await new Promise<void>((resolve, reject) => {
+    const ready = new Promise<void>((resolve, reject) => {
       engine.#onReady = { resolve, reject };
       engine.#spawn();
     });
+    const leave = (): void => {
+      engine.#onReady?.reject(signal?.reason as Error);
+      engine.#onReady = undefined;
+      void engine.stop();
+    };
+    signal?.addEventListener("abort", leave);
+    await ready.finally(() => signal?.removeEventListener("abort", leave));
     return engine;
   }
 

@@ -31,6 +31,8 @@ export interface ServeOptions {
   readonly threads?: number;
   readonly memoryLimitBytes?: number;
   readonly logLevel?: LogLevel;
+  /** Ends engines while their models load; the server is there to be closed. */
+  readonly signal?: AbortSignal;
   /** The process does nothing else: see `ListenOptions`. */
   readonly ownsProcess?: boolean;
 }
@@ -91,14 +93,21 @@ export async function startServer(specs: readonly ModelSpec[], options: ServeOpt
   });
   state.models = () => pool.list();
   state.underWay = handler.underWay;
-  const { host, port, tls, ownsProcess } = options;
+  const { host, port, tls, ownsProcess, signal } = options;
   const listening = await listen(handler.fetch, { host, port, ...defined({ tls, ownsProcess }) });
+  const leave = (): void => void pool.stop(0);
+  if (signal?.aborted === true) leave();
+  else signal?.addEventListener("abort", leave);
   try {
     await pool.start();
   } catch (error) {
-    await listening.close(0);
-    await pool.stop(0);
-    throw error;
+    if (signal?.aborted !== true) {
+      await listening.close(0);
+      await pool.stop(0);
+      throw error;
+    }
+  } finally {
+    signal?.removeEventListener("abort", leave);
   }
   return {
     url: listening.url,

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { fetching, poissonLoad, summary } from "../../scripts/serve/load.js";
 import { storm } from "../../scripts/serve/malformed.js";
+import { childrenOf } from "../../scripts/serve/started.js";
 import { MAIN } from "../e2e/command.js";
 import { languageFolder, linearFile, slowFile, type TestServer, testServer } from "./server.js";
 
@@ -141,6 +142,20 @@ test("kill -TERM under load: every request that was accepted is answered", async
     JSON.stringify(lost.slice(0, 3)),
   );
   assert.ok(outcomes.some((outcome) => outcome.status === 200) && lost.length > 0);
+});
+
+test("kill -TERM while an engine starts: one line, and nothing is left", { skip: process.platform !== "linux" }, async () => {
+  const words = [MAIN, "serve", join(served.folder, TEXTS, "run"), "--port", "0", "--log-level", "silent"];
+  const child = spawn(process.execPath, words);
+  const said = ["", ""];
+  [child.stdout, child.stderr].forEach((stream, i) => stream.on("data", (data: Buffer) => (said[i] += data.toString())));
+  const exited = once(child, "exit");
+  let [engine] = childrenOf(child.pid as number);
+  for (; engine === undefined; [engine] = childrenOf(child.pid as number)) await new Promise((resolve) => setTimeout(resolve, 5));
+  child.kill("SIGTERM");
+  assert.deepEqual(await exited, [130, null]);
+  assert.deepEqual(said, ["", "\ndescent: stopping; once more to leave at once\n"]);
+  assert.throws(() => process.kill(engine, 0), { code: "ESRCH" });
 });
 
 test("5,000 malformed requests: each is answered as the sender's fault, and the server stays", async () => {

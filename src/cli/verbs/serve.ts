@@ -4,7 +4,9 @@ import { ConfigError, DescentError } from "../../util/errors.js";
 import { choice, flag, integer, list, number, text } from "../../util/option.js";
 import { defined } from "../../util/record.js";
 import { deviceOptions } from "../../tasks/options.js";
+import { isLoopback } from "../../http/origin.js";
 import type { ModelSpec } from "../../serve/engine-pool-node.js";
+import type { Server } from "../../serve/serve-node.js";
 import { defineVerb, type VerbContext } from "../verb.js";
 import { untilAborted } from "../../util/next-turn.js";
 
@@ -114,15 +116,27 @@ async function specsOf({ positionals, options: { adapter } }: Context): Promise<
   return [{ ...first, adapters: adapter.map(parseModelSpec) }];
 }
 
+/** Says what is served where, and what is to be known of it. */
+function announce({ options: { host, keys }, print, note }: Context, { failures, pool, url }: Server): void {
+  for (const { name, failure } of failures()) note(`${name} is not served: ${failure}`, true);
+  for (const { name, engine } of pool.list())
+    for (const remark of engine?.description.remarks ?? []) note(`${name}: ${remark}`);
+  if (!isLoopback(host) && keys === undefined)
+    note(`${host} may be reached by others, and no --keys are set: everybody who reaches it is answered`, true);
+  const served = pool.list().filter(({ failure }) => failure === undefined);
+  print(`serving ${served.map(({ name }) => name).join(", ")} at ${url}`);
+}
+
 /** Listens until it is told to end. */
 async function serve(context: Context): Promise<object> {
-  const { positionals, options: given, signal, print, note, hold } = context;
+  const { positionals, options: given, signal, note, hold } = context;
   if (positionals.length === 0) throw new ConfigError("serve: expected a MODEL, got none");
   if ((given.tlsCert === undefined) !== (given.tlsKey === undefined))
     throw new ConfigError("--tls-cert: expected --tls-cert and --tls-key together, got one of them");
+  const held = hold();
   const { startServer } = await import("../../serve/serve-node.js");
-  const { isLoopback } = await import("../../http/origin.js");
   const server = await startServer(await specsOf(context), {
+    signal,
     host: given.host,
     port: given.port,
     allowHosts: given.allowHost,
@@ -141,14 +155,7 @@ async function serve(context: Context): Promise<object> {
     ...(given.memoryLimit === undefined ? {} : { memoryLimitBytes: given.memoryLimit * MIB }),
     ...(given.tlsCert === undefined ? {} : { tls: { certificate: given.tlsCert, key: given.tlsKey ?? "" } }),
   });
-  const held = hold();
-  for (const { name, failure } of server.failures()) note(`${name} is not served: ${failure}`, true);
-  for (const { name, engine } of server.pool.list())
-    for (const remark of engine?.description.remarks ?? []) note(`${name}: ${remark}`);
-  if (!isLoopback(given.host) && given.keys === undefined)
-    note(`${given.host} may be reached by others, and no --keys are set: everybody who reaches it is answered`, true);
-  const served = server.pool.list().filter(({ failure }) => failure === undefined);
-  print(`serving ${served.map(({ name }) => name).join(", ")} at ${server.url}`);
+  if (!signal.aborted) announce(context, server);
   const onReload = (): void => {
     server.reload().catch((error: unknown) => note(`reload: ${(error as Error).message}`, true));
   };
