@@ -119,8 +119,7 @@ async function specsOf({ positionals, options: { adapter } }: Context): Promise<
 /** Says what is served where, and what is to be known of it. */
 function announce({ options: { host, keys }, print, note }: Context, { failures, pool, url }: Server): void {
   for (const { name, failure } of failures()) note(`${name} is not served: ${failure}`, true);
-  for (const { name, engine } of pool.list())
-    for (const remark of engine?.description.remarks ?? []) note(`${name}: ${remark}`);
+  for (const { name, engine } of pool.list()) for (const remark of engine?.description.remarks ?? []) note(`${name}: ${remark}`);
   if (!isLoopback(host) && keys === undefined)
     note(`${host} may be reached by others, and no --keys are set: everybody who reaches it is answered`, true);
   const served = pool.list().filter(({ failure }) => failure === undefined);
