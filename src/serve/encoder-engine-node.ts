@@ -24,7 +24,7 @@ import type {
   EngineResult,
   ModelDescription,
 } from "./engine.js";
-import { ENGINE_LIMITS } from "./engine.js";
+import { CALL_WORDS, ENGINE_LIMITS } from "./engine.js";
 import type { OpenEngineOptions, OwnedEngine } from "./model-engine-node.js";
 
 /** Compiles the mean of the states of tokens that are not padding. */
@@ -77,7 +77,7 @@ export class EncoderEngine implements OwnedEngine {
   }
 
   call<M extends EngineMethod>(method: M, params: EngineCalls[M]["params"], options: CallOptions<M> = {}): EngineResult<M> {
-    if (method !== "embed") throw new ConfigError(`model: expected one that can ${method}, got an encoder; use /v1/embeddings`);
+    if (method !== "embed") throw new ConfigError(`model: expected one that can ${CALL_WORDS[method]}, got an encoder; use /v1/embeddings`);
     return this.#embed(params as EmbedParams, options as CallOptions);
   }
 

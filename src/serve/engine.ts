@@ -178,6 +178,16 @@ export interface EngineCalls {
 /** Calls that an engine answers. */
 export type EngineMethod = keyof EngineCalls;
 
+/** The calls in words, for messages on a model that lacks them. */
+export const CALL_WORDS: Readonly<Record<EngineMethod, string>> = {
+  predict: "predict",
+  explain: "explain",
+  infer: "take tensors",
+  generate: "generate text",
+  conversation: "chat",
+  embed: "embed texts",
+};
+
 /** The result of a call. */
 export type EngineResult<M extends EngineMethod> = Promise<EngineCalls[M]["result"]>;
 

@@ -26,6 +26,7 @@ import type {
   TokenLogprob,
   ToolForm,
 } from "./engine.js";
+import { CALL_WORDS } from "./engine.js";
 
 /** A language model, and what surrounds it. */
 export interface LanguageParts {
@@ -94,7 +95,7 @@ export class LanguageEngine implements Engine, AsyncDisposable {
     if (method === "generate") return this.#generate(params, options);
     if (method === "conversation") return this.#conversation(params);
     if (method === "embed") return this.#embed(params, signal);
-    throw new ConfigError(`model: expected one that can ${method}, got a language model; use /v1/completions`);
+    throw new ConfigError(`model: expected one that can ${CALL_WORDS[method]}, got a language model; use /v1/completions`);
   }
 
   #conversation({ messages, tools }: ConversationParams): string {

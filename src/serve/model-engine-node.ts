@@ -41,7 +41,7 @@ import type {
   PredictResult,
   TensorSpec,
 } from "./engine.js";
-import { ENGINE_LIMITS } from "./engine.js";
+import { CALL_WORDS, ENGINE_LIMITS } from "./engine.js";
 
 /** Options of an engine that opens a model. */
 export interface OpenEngineOptions extends UseOptions {
@@ -199,7 +199,7 @@ export class ModelEngine implements OwnedEngine {
     if (method === "predict") return this.#predict(params, options);
     if (method === "explain") return this.#explain(params, options.signal);
     if (method === "infer") return this.#infer(params);
-    throw new ConfigError(`model: expected one that can ${method}, got one of ${this.description.task}`);
+    throw new ConfigError(`model: expected one that can ${CALL_WORDS[method]}, got one of ${this.description.task}`);
   }
 
   /** The model that answers. ConfigError where there are tensors alone. */

@@ -227,7 +227,8 @@ const modelOf = ({ name }: ServedModel) => ({ id: name, object: "model", created
 export function addOpenAiRoutes(scope: RouteScope): void {
   const tag = "openai";
   addRoute(scope, "get /v1/models", { summary: "The models", tag, response: openAiModelsSchema }, (c) => {
-    const names = new Map(scope.models.list().map((model) => [model.name, model]));
+    const loaded = scope.models.list().filter(({ failure }) => failure === undefined);
+    const names = new Map(loaded.map((model) => [model.name, model]));
     return c.json({ object: "list", data: [...names.values()].map(modelOf) });
   });
   addRoute(scope, "get /v1/models/{model}", { summary: "A model", tag, response: openAiModelSchema }, (c) =>

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { Client, ClientError } from "../../src/serve/client.js";
@@ -213,4 +213,27 @@ test("a request to one engine keeps nobody else waiting, and one that is given u
     /descent_requests_under_way (\d+)/.exec(await (await fetch(`${busy.url}/metrics`)).text())?.[1] ?? "";
   while ((await underWay()) !== "0" && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 50));
   assert.equal(await underWay(), "0");
+});
+
+test("a model that does not load is named, and the others serve; what a model cannot do is said", async () => {
+  const broken = (path: string): void => writeFileSync(path, "no model");
+  await using some = await testServer([], { linear: linearFile, broken });
+  const get = async (path: string): Promise<readonly [number, unknown]> => {
+    const response = await fetch(`${some.url}${path}`);
+    return [response.status, await response.json()];
+  };
+  const models = { "linear@1": true, "broken@1": false };
+  assert.deepEqual(await get("/v2/health/ready"), [503, { ready: false, models }]);
+  const [, listed] = (await get("/v1/models")) as [number, { data: { id: string }[] }];
+  assert.deepEqual(
+    listed.data.map(({ id }) => id),
+    ["linear"],
+  );
+  const body = { inputs: [{ name: "x", shape: [1, 2], datatype: "FP32", data: [1, 2] }] };
+  assert.equal((await some.post("/v2/models/linear/infer", body)).status, 200);
+  assert.equal((await some.post("/v2/models/broken/infer", body)).status, 503);
+  const asked = await some.post("/v1/chat/completions", { model: "linear", messages: [{ role: "user", content: "hi" }] });
+  assert.equal(asked.status, 400);
+  const { error } = (await asked.json()) as { error: { message: string } };
+  assert.equal(error.message, "model: expected one that can chat, got one of tabular-regression");
 });
