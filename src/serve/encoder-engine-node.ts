@@ -77,7 +77,8 @@ export class EncoderEngine implements OwnedEngine {
   }
 
   call<M extends EngineMethod>(method: M, params: EngineCalls[M]["params"], options: CallOptions<M> = {}): EngineResult<M> {
-    if (method !== "embed") throw new ConfigError(`model: expected one that can ${CALL_WORDS[method]}, got an encoder; use /v1/embeddings`);
+    if (method !== "embed")
+      throw new ConfigError(`model: expected one that can ${CALL_WORDS[method]}, got an encoder; use /v1/embeddings`);
     return this.#embed(params as EmbedParams, options as CallOptions);
   }
 
