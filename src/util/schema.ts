@@ -5,8 +5,8 @@
 import type { ZodType } from "zod";
 import { ConfigError } from "./errors.js";
 
-/** Parses `value` or raises a ConfigError: `where: field: expected …, got …`. */
-export function parseWith<T>(schema: ZodType<T>, value: unknown, where: string): T {
+/** Parses `value` or raises a ConfigError: `where: field: expected …, got …`, and behind it the remedy where one is given. */
+export function parseWith<T>(schema: ZodType<T>, value: unknown, where: string, remedy?: string): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
@@ -14,7 +14,7 @@ export function parseWith<T>(schema: ZodType<T>, value: unknown, where: string):
   const said = inOurWords(issue?.message ?? "not as expected");
   // Of a choice, zod says what it expected alone.
   const got = issue?.code === "invalid_value" ? `, got ${JSON.stringify(valueAt(value, issue.path))}` : "";
-  throw new ConfigError(`${where}: ${path}${said}${got}`);
+  throw new ConfigError(`${where}: ${path}${said}${got}${remedy === undefined ? "" : `; ${remedy}`}`);
 }
 
 const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>

@@ -54,16 +54,25 @@ const entrySchema = z.strictObject({
 });
 const fileSchema = z.array(z.looseObject({ name: z.string().min(1) }));
 
+/** An entry without more than it needs, for whoever wrote one that is none. */
+const EXAMPLE: HardwareEntry = {
+  name: "mine",
+  peakFlops: { float32: 1e12 },
+  memoryBytes: 16e9,
+  sources: { specification: { text: "data sheet", date: "2026-01" } },
+};
+const FILE_REMEDY = `write a list of entries: of a new device at least ${JSON.stringify(EXAMPLE)}, in FLOP/s and bytes, of one in the catalogue its name and what changes`;
+
 /**
  * The catalogue with the entries of a file over it: an entry of a known name changes what it names, others are added. ConfigError for a field that is
  * wrong or missing.
  */
 export function withHardwareFile(file: unknown, where: string, catalogue: readonly HardwareEntry[] = CATALOGUE): HardwareEntry[] {
   const entries = new Map(catalogue.map((entry) => [entry.name, entry]));
-  for (const given of parseWith(fileSchema, file, where)) {
+  for (const given of parseWith(fileSchema, file, where, FILE_REMEDY)) {
     const known = entries.get(given.name);
     const whole = known === undefined ? given : { ...known, ...given };
-    entries.set(given.name, parseWith(entrySchema, whole, `${where}: ${given.name}`));
+    entries.set(given.name, parseWith(entrySchema, whole, `${where}: ${given.name}`, FILE_REMEDY));
   }
   return [...entries.values()];
 }

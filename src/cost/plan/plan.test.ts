@@ -271,6 +271,16 @@ test("limits that contradict each other, and hardware without a needed field, ar
   refused({ model: { kind: "sizes", sizes: { ...GPT2, heads: 5 } } }, /expected a width that 5 heads divide, got 768/);
 });
 
+/** What a function throws. */
+function thrownBy(f: () => unknown): unknown {
+  try {
+    f();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
+
 test("the catalogue is whole, a file changes and adds entries, and an unknown name is answered with the nearest", () => {
   for (const entry of withHardwareFile([], "none")) {
     assert.match(entry.sources.specification.date, /^20\d\d-\d\d$/);
@@ -287,7 +297,12 @@ test("the catalogue is whole, a file changes and adds entries, and an unknown na
   assert.equal(hardwareNamed("t4", entries).watts, 70);
   assert.equal(hardwareNamed("mine", entries).memoryBytes, 1e9);
   assert.throws(() => hardwareNamed("a100-sxm4-80g"), /a100-sxm4-80gb/);
-  assert.throws(() => withHardwareFile([{ name: "new", memoryBytes: 1 }], "mine.json"), /mine\.json: new: peakFlops: expected/);
-  assert.throws(() => withHardwareFile([{ name: "t4", watts: -1 }], "mine.json"), /mine\.json: t4: watts: /);
-  assert.throws(() => withHardwareFile({}, "mine.json"), /mine\.json: /);
+  assert.throws(
+    () => withHardwareFile([{ name: "new", memoryBytes: 1 }], "mine.json"),
+    /mine\.json: new: peakFlops: expected .*; write a list of entries: of a new device at least \{"name":"mine",/,
+  );
+  assert.throws(() => withHardwareFile([{ name: "t4", watts: -1 }], "mine.json"), /mine\.json: t4: watts: .*; write a list/);
+  assert.throws(() => withHardwareFile({}, "mine.json"), /mine\.json: expected array, got object; write a list/);
+  const example = /at least (\{.*\}), in FLOP/.exec(String(thrownBy(() => withHardwareFile({}, "mine.json"))))?.[1];
+  assert.equal(hardwareNamed("mine", withHardwareFile([JSON.parse(example ?? "")], "mine.json")).memoryBytes, 16e9);
 });
