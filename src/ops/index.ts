@@ -38,5 +38,6 @@ export { fuseGraph } from "./passes/fuse.js";
 export { checkIndexRange, indexRanges, type IndexRange } from "./passes/index-ranges.js";
 export { lowerGraph } from "./passes/lower.js";
 export { simplifyGraph } from "./passes/simplify.js";
+export { sumProducts } from "./passes/sum-products.js";
 export { resolveForUse, resolveMode, type Resolved } from "./passes/resolve.js";
 export { verifyGraph } from "./verify.js";

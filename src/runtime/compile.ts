@@ -22,6 +22,7 @@ import {
   lowerGraph,
   removeEmpty,
   simplifyGraph,
+  sumProducts,
   verifyGraph,
 } from "../ops/index.js";
 import { SessionError, UnsupportedOpError } from "../util/errors.js";
@@ -68,7 +69,7 @@ export interface CompileOptions {
 /** The passes between a traced graph and the engine's, in order. `block`: channels in a block of the engine's kernels, 1 for none. */
 export function prepareGraph(graph: Graph, device: Device, bindings: ReadonlyMap<string, number> = new Map(), block = 1): Graph {
   const bound = removeEmpty(bindGraph(graph, bindings));
-  const merged = mergeCommonSubexpressions(simplifyGraph(bound));
+  const merged = sumProducts(mergeCommonSubexpressions(simplifyGraph(bound)));
   const lowered = lowerGraph(blockChannels(merged, block), device);
   const fused = fuseGraph(mergeCommonSubexpressions(lowered), device);
   // Fusion gives portable nodes with a kernel on the device; whatever it made is lowered like the rest.
