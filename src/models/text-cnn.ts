@@ -2,9 +2,9 @@
  * @module `TextCnn`: a classifier of texts by the strongest answers of filters over a few neighbouring tokens.
  */
 import type { Dim, Tensor } from "../graph/index.js";
-import { dimAdd } from "../graph/index.js";
+import { dimSub } from "../graph/index.js";
 import { affine, Conv1d, Dropout, Embedding, Linear, Module, relu, uniformInit } from "../nn/index.js";
-import { concat, ones, where, zeros } from "../ops/index.js";
+import { concat, ones, split, where, zeros } from "../ops/index.js";
 import { ConfigError } from "../util/errors.js";
 import type { TextModel, TextModelInputs } from "./text-model.js";
 
@@ -64,24 +64,35 @@ export class TextCnn extends Module implements TextModel {
     const vectors = this.embeddingDropout.forward(inputsEmbeds); // [N, T, D]
     const kept = mask === undefined ? null : mask.cast("float32"); // [N, T]
     const x = kept === null ? vectors : vectors.mul(kept.unsqueeze(-1));
-    const strongest = this.convs.map((conv) => pooled(x, conv, kept)); // [N, F] each
+    const strongest = answersOf(x, this.convs).map((answers) => pooled(answers, kept)); // [N, F] each
     return concat(strongest, 1).pipe(this.dropout, this.fc); // [N, K]
   }
 }
 
-/** The largest relu(filter) over all windows with a token in them: [N, F]. Windows become rows, so that all filters are one product. */
-function pooled(x: Tensor, conv: Conv1d, kept: Tensor | null): Tensor {
-  const [n, t, d] = x.shape as [Dim, Dim, number];
-  const width = conv.weight.dims[2] as number;
-  const more = width - 1;
-  const windows = dimAdd(t, more);
-  // Element k of window j is token j + k − (w − 1), zeros before and after the text.
-  const columns = Array.from({ length: width }, (_, k) => x.pad([0, more - k, 0], [0, k, 0])); // [N, T + w − 1, D]
-  const rows = concat(columns, 2); // [N, T + w − 1, w·D]
-  const weight = conv.weight.transpose([0, 2, 1]).reshape([conv.outChannels, width * d]);
-  const answers = relu(affine(rows, weight, conv.bias)); // [N, T + w − 1, F]
-  if (kept === null) return answers.reduceMax(1);
+/**
+ * The answers of each width's filters to all windows with a token in them: [N, T + w − 1, F] each. What every element of every filter gives for every token is one product; a
+ * window's answer is the sum of its elements', one token further each.
+ */
+function answersOf(x: Tensor, convs: readonly Conv1d[]): readonly Tensor[] {
+  const widths = convs.map(({ weight }) => weight.dims[2] as number);
+  const columns = convs.map(({ weight, inChannels }) => weight.transpose([1, 2, 0]).reshape([inChannels, -1])); // [D, w·F]
+  const sizes = convs.flatMap(({ outChannels }, i) => new Array<number>(widths[i] as number).fill(outChannels));
+  const elements = [...split(affine(x, concat(columns, 1), null, "inOut"), sizes, -1)]; // [N, T, F] each
+  return convs.map(({ bias }, i) => {
+    const width = widths[i] as number;
+    // Element k of window j is token j + k − (w − 1), zeros before and after the text.
+    const shifted = elements.splice(0, width).map((element, k) => element.pad([0, width - 1 - k, 0], [0, k, 0]));
+    const sum = shifted.reduce((a, b) => a.add(b));
+    return bias === null ? sum : sum.add(bias);
+  });
+}
+
+/** The largest relu(answer) over the windows [N, T + w − 1, F]: [N, F]. */
+function pooled(answers: Tensor, kept: Tensor | null): Tensor {
+  if (kept === null) return relu(answers.reduceMax(1));
+  const [n, windows] = answers.shape as [Dim, Dim];
+  const more = dimSub(windows, kept.shape[1] as Dim) as number;
   // Window j begins at token j − (w − 1); 0 is no more than what relu gives.
   const begins = more === 0 ? kept : concat([ones([n, more]), kept], 1).reshape([n, windows]);
-  return where(begins.greater(0).unsqueeze(-1), answers, zeros([], "float32")).reduceMax(1);
+  return relu(where(begins.greater(0).unsqueeze(-1), answers, zeros([], "float32")).reduceMax(1));
 }

@@ -3,13 +3,12 @@
  * the engine's own nodes.
  */
 import type { Dim, Tensor } from "../graph/index.js";
-import { formatShape, Parameter } from "../graph/index.js";
+import { dimMul, formatShape, Parameter } from "../graph/index.js";
 import type { RecurrentOptions as NodeInputs } from "../ops/index.js";
-import { concat, dropout as drop, gemm, gru, lstm, split, stack, where, zeros } from "../ops/index.js";
+import { concat, dropout as drop, gru, lstm, split, stack, where, zeros } from "../ops/index.js";
 import { ShapeError } from "../util/errors.js";
 import { expectLast, expectSizes, layerName } from "./check.js";
 import { defaultBiasInit } from "./init.js";
-import { affine } from "./linear.js";
 import { Module } from "./module.js";
 
 /** Options of recurrent layers, named as in PyTorch. */
@@ -40,10 +39,14 @@ export interface RecurrentOutput {
 // --- the equations ------------------------------------------------------------------------------------------------------
 
 interface Cell {
-  readonly gates: number;
   readonly stateCount: number;
-  /** One step: from x·Wᵀ + b, the input's share of the gates, and the states, to the next states; the first is the hidden one. */
-  step(input: Tensor, states: readonly Tensor[], weightHh: Tensor, biasHh: Tensor | null): readonly Tensor[];
+  /** The PyTorch gates in the order of `step`: those of a sigmoid first, the one of a tanh last. */
+  readonly stepGates: readonly number[];
+  /**
+   * One step of all directions: from x·Wᵀ + b, the input's share of the gates [D, N, gates·H], and the states [D, N, H], to the next states; the first is the
+   * hidden one. `weight` is Uᵀ, [D, H, gates·H].
+   */
+  step(input: Tensor, states: readonly Tensor[], weight: Tensor, bias: Tensor | null): readonly Tensor[];
   /** Whether both biases enter as one sum: they are then added once for all steps, and `step` gets none. */
   readonly mergesBiases: boolean;
   /** The engine's node, in its layout: Y [T, D, N, H], and the last states [D, N, H]. */
@@ -55,13 +58,14 @@ interface Cell {
 type NodeOptions = Omit<NodeInputs, "initialHidden"> & { readonly initial: readonly Tensor[] };
 
 const LSTM_CELL: Cell = {
-  gates: 4,
   stateCount: 2,
-  step(input, states, weightHh) {
+  stepGates: [0, 1, 3, 2],
+  step(input, states, weight) {
     const [h, c] = states as [Tensor, Tensor];
-    const [i, f, g, o] = gatesOf(gemm(h, weightHh, input, { transB: true }), 4) as [Tensor, Tensor, Tensor, Tensor];
-    const cell = f.sigmoid().mul(c).add(i.sigmoid().mul(g.tanh()));
-    return [o.sigmoid().mul(cell.tanh()), cell];
+    const [sigmoids, candidate] = splitLast(h.matMul(weight).add(input), 3);
+    const [i, f, o] = split(sigmoids.sigmoid(), new Array<number>(3).fill(candidate.shape[2] as number), -1) as [Tensor, Tensor, Tensor];
+    const cell = f.mul(c).add(i.mul(candidate.tanh()));
+    return [o.mul(cell.tanh()), cell];
   },
   mergesBiases: true,
   node(x, w, r, { initial: [initialHidden, initialCell], ...options }) {
@@ -72,14 +76,15 @@ const LSTM_CELL: Cell = {
 };
 
 const GRU_CELL: Cell = {
-  gates: 3,
   stateCount: 1,
-  step(input, states, weightHh, biasHh) {
+  stepGates: [0, 1, 2],
+  step(input, states, weight, bias) {
     const [h] = states as [Tensor];
-    const [rx, zx, nx] = gatesOf(input, 3) as [Tensor, Tensor, Tensor];
-    const [rh, zh, nh] = gatesOf(gemm(h, weightHh, biasHh, { transB: true }), 3) as [Tensor, Tensor, Tensor];
-    const n = nx.add(rx.add(rh).sigmoid().mul(nh)).tanh();
-    const z = zx.add(zh).sigmoid();
+    const product = h.matMul(weight);
+    const [sigmoidsX, nx] = splitLast(input, 2);
+    const [sigmoidsH, nh] = splitLast(bias === null ? product : product.add(bias), 2);
+    const [r, z] = split(sigmoidsX.add(sigmoidsH).sigmoid(), [nx.shape[2] as number, nx.shape[2] as number], -1) as [Tensor, Tensor];
+    const n = nx.add(r.mul(nh)).tanh();
     return [n.add(z.mul(h.sub(n)))]; // (1 − z)·n + z·h
   },
   mergesBiases: false,
@@ -90,9 +95,15 @@ const GRU_CELL: Cell = {
   nodeGates: [1, 0, 2],
 };
 
+/** [D, N, (count + 1)·H] → [D, N, count·H] and [D, N, H]. */
+function splitLast(x: Tensor, count: number): readonly [Tensor, Tensor] {
+  const hidden = (x.shape[2] as number) / (count + 1);
+  return split(x, [count * hidden, hidden], -1) as [Tensor, Tensor];
+}
+
 // --- the loop over time ---------------------------------------------------------------------------------------------------
 
-/** Weights of one layer in one direction. */
+/** Weights of one layer, those of its directions one after another: [D, gates·H, in], [D, gates·H, H], [D, gates·H]. */
 interface Weights {
   readonly weightIh: Tensor;
   readonly weightHh: Tensor;
@@ -100,33 +111,32 @@ interface Weights {
   readonly biasHh: Tensor | undefined;
 }
 
-/** The course of one layer in one direction: states to begin with, steps that count, the order of time. */
-interface Course {
-  readonly start: readonly Tensor[];
-  /** [N, 1] for each step; where false, the states stay. */
-  readonly masks: readonly Tensor[] | undefined;
-  readonly reverse: boolean;
-}
-
-/** Runs a cell over x [N, T, in]. Returns the hidden states of all steps, [N, T, H], and the last states. */
+/**
+ * Runs a cell over x [D, T, N, in], all directions in the same step: one product serves them. `masks` are [D, N, 1] for each step; where false, the states stay.
+ * Returns the hidden states of all steps, [D, T, N, H], and the last states.
+ */
 function unroll(
   cell: Cell,
   x: Tensor,
   { weightIh, weightHh, biasIh, biasHh }: Weights,
-  { start, masks, reverse }: Course,
+  start: readonly Tensor[],
+  masks: readonly Tensor[] | undefined,
 ): { readonly output: Tensor; readonly states: readonly Tensor[] } {
   const merged = cell.mergesBiases && biasIh !== undefined && biasHh !== undefined;
-  const bias = merged ? biasIh.add(biasHh) : (biasIh ?? null);
+  const bias = merged ? biasIh.add(biasHh) : biasIh;
+  const [directions, length, n, width] = x.shape as [number, number, Dim, number];
   // The input's share of all steps in one product.
-  const inputs = stepsOf(affine(x, weightIh, bias).swapAxes(0, 1)); // [N, gates·H] each
-  const order = reverse ? [...inputs.keys()].reverse() : [...inputs.keys()];
+  const product = x.reshape([directions, dimMul(n, length), width]).matMul(weightIh.swapAxes(1, 2));
+  const shares = (bias === undefined ? product : product.add(bias.unsqueeze(1))).reshape([directions, length, n, weightIh.shape[1] as Dim]);
+  const weight = weightHh.swapAxes(1, 2);
+  const stepBias = merged ? null : (biasHh?.unsqueeze(1) ?? null);
   const outputs: Tensor[] = [];
   let states = start;
-  for (const t of order) {
-    const next = cell.step(inputs[t] as Tensor, states, weightHh, merged ? null : (biasHh ?? null));
+  for (const [t, share] of stepsOf(shares).entries()) {
+    const next = cell.step(share, states, weight, stepBias);
     const isStep = masks?.[t];
     states = isStep === undefined ? next : next.map((state, k) => where(isStep, state, states[k] as Tensor));
-    outputs[t] = states[0] as Tensor;
+    outputs.push(states[0] as Tensor);
   }
   return { output: stack(outputs, 1), states };
 }
@@ -154,7 +164,7 @@ class Recurrence {
     this.#suffixes = bidirectional ? ["", "_reverse"] : [""];
     this.#dropout = dropout;
     const initializer = defaultBiasInit(hiddenSize); // all of them ±1/√H, as PyTorch's
-    const rows = cell.gates * hiddenSize;
+    const rows = cell.nodeGates.length * hiddenSize;
     for (let layer = 0; layer < numLayers; layer++) {
       const width = layer === 0 ? inputSize : hiddenSize * this.#suffixes.length;
       for (const suffix of this.#suffixes) {
@@ -179,27 +189,40 @@ class Recurrence {
 
   /** Each layer step by step, over a known length. */
   #unrolled(x: Tensor, { mask, initial }: RecurrentInputs): RecurrentOutput {
-    const [n, length] = x.shape as [Dim, number];
+    const n = x.shape[0] as Dim;
+    const directions = this.#suffixes.length;
     // WebGPU splits numbers, not truth values.
-    const masks = mask && split(mask.unsqueeze(-1).cast(x.dtype), ones(length), 1).map((m) => m.reshape([n, 1]).greater(0));
+    const masks = mask && stepsOf(this.#inOrder(mask.unsqueeze(-1).cast(x.dtype))).map((m) => m.greater(0));
     const finals: Tensor[][] = Array.from({ length: this.#cell.stateCount }, () => []);
     let h = x;
     for (let layer = 0; layer < this.#layers; layer++) {
       if (layer > 0) h = drop(h, this.#dropout);
-      const directions = this.#suffixes.map((suffix, d) => {
-        const index = layer * this.#suffixes.length + d;
-        const start = finals.map(
-          (_, i) => initial?.[i]?.slice(0, index, index + 1).squeeze(0) ?? zeros([n, this.#hiddenSize], x.dtype),
-        );
-        const course = { start, masks, reverse: suffix !== "" };
-        const { output, states } = unroll(this.#cell, h, this.#weights(layer, suffix), course);
-        states.forEach((state, i) => finals[i]?.push(state));
-        return output; // [N, T, H]
-      });
-      h = concat(directions, -1);
+      const start = finals.map(
+        (_, i) =>
+          initial?.[i]?.slice(0, layer * directions, (layer + 1) * directions) ?? zeros([directions, n, this.#hiddenSize], x.dtype),
+      );
+      const weights = this.#weights(layer, this.#cell.stepGates);
+      const { output, states } = unroll(this.#cell, this.#inOrder(h), weights, start, masks);
+      states.forEach((state, i) => finals[i]?.push(state));
+      h = this.#inTime(output);
     }
     if (mask !== undefined) h = where(mask.unsqueeze(-1), h, 0);
-    return { output: h, states: finals.map((list) => stack(list)) };
+    return { output: h, states: finals.map((list) => concat(list)) };
+  }
+
+  /** x [N, T, …] as each direction reads it, the reverse one from the end: [D, T, N, …]. */
+  #inOrder(x: Tensor): Tensor {
+    const steps = x.swapAxes(0, 1);
+    return stack(this.#suffixes.map((suffix) => (suffix === "" ? steps : steps.flip(0))));
+  }
+
+  /** What the directions put out, [D, T, N, H], in the order of time: [N, T, H·directions]. */
+  #inTime(output: Tensor): Tensor {
+    const each = this.#suffixes.map((suffix, d) => {
+      const steps = output.slice(0, d, d + 1).squeeze(0);
+      return suffix === "" ? steps : steps.flip(0);
+    });
+    return concat(each, -1).swapAxes(0, 1);
   }
 
   /** Each layer as one node, over a free length. */
@@ -211,13 +234,9 @@ class Recurrence {
     let h = x.swapAxes(0, 1); // [T, N, D]
     for (let layer = 0; layer < this.#layers; layer++) {
       if (layer > 0) h = drop(h, this.#dropout);
-      const weights = this.#suffixes.map((suffix) => this.#weights(layer, suffix));
-      const stacked = (what: keyof Weights): Tensor | undefined => {
-        const each = weights.flatMap((w) => w[what] ?? []);
-        return each.length === 0 ? undefined : stack(each.map((w) => this.#inNodeOrder(w)));
-      };
-      const biases = [stacked("biasIh"), stacked("biasHh")].filter((b) => b !== undefined);
-      const { y, states } = this.#cell.node(h, stacked("weightIh") as Tensor, stacked("weightHh") as Tensor, {
+      const { weightIh, weightHh, biasIh, biasHh } = this.#weights(layer, this.#cell.nodeGates);
+      const biases = [biasIh, biasHh].filter((b) => b !== undefined);
+      const { y, states } = this.#cell.node(h, weightIh, weightHh, {
         direction: directions === 2 ? "bidirectional" : "forward",
         initial: initial.map((state) => state.slice(0, layer * directions, (layer + 1) * directions)),
         bias: biases.length === 0 ? undefined : concat(biases, 1),
@@ -229,31 +248,31 @@ class Recurrence {
     return { output: h.swapAxes(0, 1), states: finals.map((list) => concat(list)) };
   }
 
-  #weights(layer: number, suffix: string): Weights {
-    const named = (what: string): Parameter | undefined => this.parameters[`${what}_l${layer}${suffix}`];
-    return {
-      weightIh: named("weight_ih") as Parameter,
-      weightHh: named("weight_hh") as Parameter,
-      biasIh: named("bias_ih"),
-      biasHh: named("bias_hh"),
+  /** The weights of a layer, with their gates in the given order. */
+  #weights(layer: number, gates: readonly number[]): Weights {
+    const stacked = (what: string): Tensor | undefined => {
+      const each = this.#suffixes.flatMap((suffix) => this.parameters[`${what}_l${layer}${suffix}`] ?? []);
+      return each.length === 0 ? undefined : stack(each.map((weight) => inGateOrder(weight, gates)));
     };
-  }
-
-  /** The rows of the gates in the order of the engine's node. */
-  #inNodeOrder(weight: Tensor): Tensor {
-    const gates = split(weight, new Array<number>(this.#cell.gates).fill(this.#hiddenSize));
-    return concat(this.#cell.nodeGates.map((gate) => gates[gate] as Tensor));
+    return {
+      weightIh: stacked("weight_ih") as Tensor,
+      weightHh: stacked("weight_hh") as Tensor,
+      biasIh: stacked("bias_ih"),
+      biasHh: stacked("bias_hh"),
+    };
   }
 }
 
-const ones = (count: number): number[] => new Array<number>(count).fill(1);
+/** The rows of a weight's gates in another order. */
+function inGateOrder(weight: Tensor, gates: readonly number[]): Tensor {
+  if (gates.every((gate, i) => gate === i)) return weight;
+  const rows = split(weight, new Array<number>(gates.length).fill((weight.shape[0] as number) / gates.length));
+  return concat(gates.map((gate) => rows[gate] as Tensor));
+}
 
-/** [T, N, …] → T tensors [N, …]. */
-const stepsOf = (x: Tensor): readonly Tensor[] => split(x, ones(x.shape[0] as number)).map((step) => step.squeeze(0));
-
-/** [N, gates·H] → `count` tensors [N, H]. */
-const gatesOf = (x: Tensor, count: number): readonly Tensor[] =>
-  split(x, new Array<number>(count).fill((x.shape[1] as number) / count), -1);
+/** [D, T, N, …] → T tensors [D, N, …]. */
+const stepsOf = (x: Tensor): readonly Tensor[] =>
+  split(x, new Array<number>(x.shape[1] as number).fill(1), 1).map((step) => step.squeeze(1));
 
 /**
  * Long short-term memory.
