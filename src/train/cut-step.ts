@@ -2,8 +2,9 @@
  * @module A training step whose last part is a kernel: a graph gives gradients, as far as the parts before the kernel make something of them, and the
  * scalars by which these multiply them.
  */
-import { constant, Graph, input, Tensor } from "../graph/index.js";
+import { constant, Graph, input, isStatic, reachableNodes, Tensor } from "../graph/index.js";
 import type { Parameter } from "../graph/index.js";
+import { identity } from "../ops/index.js";
 import type { InPlaceRule } from "../optim/in-place.js";
 import { inPlaceRule } from "../optim/in-place.js";
 import type { BatchTypes, StepGraph, TrainingStep } from "./step.js";
@@ -15,8 +16,23 @@ export interface Factors {
   readonly decay: number;
 }
 
+/**
+ * The rest of a gradient: rows to be added to it at indices, outputs both. So is the gradient of a table that is read by index: the engine's node for it takes 20 ns a number
+ * and one thread, a table of zeros first, and, where another layer shares the table, a sum of two tables.
+ */
+export interface RowSum {
+  readonly path: string;
+  readonly rows: string;
+  readonly indices: string;
+  /** Whether the graph gives what the rows are added to; otherwise that is 0. */
+  readonly hasRest: boolean;
+}
+
 /** A graph that ends before the kernel. */
 export interface CutGraph extends StepGraph {
+  readonly rowSums: readonly RowSum[];
+  /** The outputs that these name. */
+  readonly handed: readonly string[];
   /** State entries that it gives new values and does not read: these are written where they lie. */
   readonly filled: readonly string[];
   /** By path. */
@@ -35,7 +51,52 @@ export interface CutStep {
   readonly beforeUpdate: CutGraph | undefined;
 }
 
-const NOTHING: Pick<CutGraph, "filled" | "factors" | "scalars"> = { filled: [], factors: new Map(), scalars: [] };
+const NOTHING: Pick<CutGraph, "filled" | "factors" | "scalars" | "rowSums" | "handed"> = {
+  filled: [],
+  factors: new Map(),
+  scalars: [],
+  rowSums: [],
+  handed: [],
+};
+
+/** A tensor behind transposes that move nothing. */
+function unmoved(t: Tensor): Tensor {
+  const isStill = t.node.op === "Transpose" && (t.node.attributes["perm"] as readonly number[]).every((axis, i) => axis === i);
+  return isStill ? unmoved(t.node.inputs[0] as Tensor) : t;
+}
+
+/** The rows and indices of a gradient that sums rows into a table [V, D], and what else is added; undefined where it is something else. */
+function rowsIn(gradient: Tensor): { readonly rows: Tensor; readonly indices: Tensor; readonly rest?: Tensor } | undefined {
+  const { op, inputs } = gradient.node;
+  const [first, second] = inputs.map((t) => t && unmoved(t)) as [Tensor, Tensor];
+  if (op === "EmbeddingGradient") return isStatic(first.shape) && gradient.rank === 2 ? { rows: first, indices: second } : undefined;
+  if (op !== "Add") return undefined;
+  for (const [sum, rest] of [
+    [first, second],
+    [second, first],
+  ] as const) {
+    const found = sum.node.op === "EmbeddingGradient" ? rowsIn(sum) : undefined;
+    if (found !== undefined && rest.rank === 2) return { ...found, rest };
+  }
+  return undefined;
+}
+
+/** Takes sums of rows out of gradients, but for those that the graph itself reads. Changes `outputs`. */
+function takeRowSums(outputs: Map<string, Tensor>, paths: Iterable<string>): RowSum[] {
+  const read = new Set(reachableNodes(outputs.values()).flatMap(({ inputs }) => inputs));
+  return [...paths].flatMap((path) => {
+    const name = nextName(gradientName(path));
+    const gradient = unmoved(outputs.get(name) as Tensor);
+    const found = read.has(outputs.get(name) as Tensor) ? undefined : rowsIn(gradient);
+    if (found === undefined) return [];
+    const [rows, indices] = [`rows:${path}`, `indices:${path}`];
+    outputs.set(rows, identity(found.rows));
+    outputs.set(indices, identity(found.indices));
+    if (found.rest === undefined) outputs.delete(name);
+    else outputs.set(name, found.rest);
+    return [{ path, rows, indices, hasRest: found.rest !== undefined }];
+  });
+}
 
 /** The outputs, factors and metrics that the parts before the kernel make of gradients. */
 function before(
@@ -71,7 +132,8 @@ export function cutStep(step: TrainingStep): CutStep | undefined {
     const { outputs, metrics, factors, scalars } = before(step, rule.before, trained, gradients(constant(1, loss.dtype)));
     const all = new Map<string, Tensor>([["loss", loss], ...watched, ...metrics, ...outputs]);
     for (const [path, value] of updates) all.set(nextName(path), value);
-    const filled = [...trained.keys()].map(gradientName);
+    const rowSums = takeRowSums(all, trained.keys());
+    const filled = [...trained.keys()].map(gradientName).filter((name) => all.has(nextName(name)));
     return {
       graph: step.graphOf(all),
       changes: [...updates.keys()],
@@ -79,6 +141,8 @@ export function cutStep(step: TrainingStep): CutStep | undefined {
       filled,
       factors,
       scalars,
+      rowSums,
+      handed: rowSums.flatMap(({ rows, indices }) => [rows, indices]),
     };
   };
 
@@ -90,7 +154,7 @@ export function cutStep(step: TrainingStep): CutStep | undefined {
       if (outputs.get(nextName(gradientName(path))) === gradient) outputs.delete(nextName(gradientName(path)));
     const changes = [...trained.keys()].map(gradientName).filter((name) => outputs.has(nextName(name)));
     const graph = new Graph(new Map([...metrics, ...outputs]));
-    return { graph, changes, metrics: [...metrics.keys()], filled: [], factors, scalars };
+    return { ...NOTHING, graph, changes, metrics: [...metrics.keys()], factors, scalars };
   };
   return { rule, trained, graphFor, beforeUpdate: (step.accumulate ?? 1) > 1 ? beforeUpdate() : undefined };
 }

@@ -10,7 +10,7 @@ import { BLOCK, codeOf, codeValues, scaleName } from "../optim/state-precision.j
 import { UPDATE_WASM } from "../optim/kernels/wasm.js";
 import { fromBase64 } from "../util/base64.js";
 import { own } from "../util/record.js";
-import type { CutStep, Factors } from "./cut-step.js";
+import type { CutStep, Factors, RowSum } from "./cut-step.js";
 import { cutStep } from "./cut-step.js";
 import type { StateTypes, TrainingStep } from "./step.js";
 import { gradientName } from "./step.js";
@@ -172,6 +172,20 @@ export class FlatState {
   /** A gradient's second memory by the gradient's name, where batches are summed. */
   secondOf(name: string): TensorData | undefined {
     return this.#arrays.get(secondName(name));
+  }
+
+  /** Adds rows to a table's gradient: rows [I.., D] at indices [I..] of a table [V, D], negative ones from its end. */
+  addRows({ path, hasRest }: RowSum, rows: TensorData, indices: TensorData): void {
+    const gradient = this.#arrays.get(gradientName(path)) as TensorData;
+    const [depth, width] = gradient.shape as [number, number];
+    const [sums, added] = [gradient.data as Float32Array, rows.data as Float32Array];
+    if (!hasRest) sums.fill(0);
+    for (let i = 0; i < indices.data.length; i++) {
+      const index = Number(indices.data[i]);
+      const to = (index < 0 ? index + depth : index) * width;
+      const from = i * width;
+      for (let k = 0; k < width; k++) sums[to + k] = (sums[to + k] as number) + (added[from + k] as number);
+    }
   }
 
   /** Updates every parameter and its slots. `gradientAt` tells where a gradient lies now, `factors` what it is multiplied by. */

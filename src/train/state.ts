@@ -273,6 +273,8 @@ export class TrainingState implements AsyncDisposable {
     if (cut.beforeUpdate !== undefined && cut.beforeUpdate.graph.outputs.size > 0)
       scalars = await this.#execute(await (this.#update ??= this.#steps.compile(cut.beforeUpdate, false)), {});
     const numbers = this.step.optimizer.scalars({ step: this.updates, learningRate: this.#rateAt(this.updates) });
+    const handed = async (name: string): Promise<TensorData> => this.runtime.read(step.memory.get(name) as Value);
+    for (const sum of step.rowSums ?? []) flat.addRows(sum, await handed(sum.rows), await handed(sum.indices));
     const gradients = new Map<string, TensorData>();
     for (const path of cut.trained.keys()) gradients.set(path, await this.#values.read(gradientName(path)));
     flat.update(numbers, factorNumbers(factors, scalars), (path) => gradients.get(path) as TensorData);
