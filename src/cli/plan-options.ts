@@ -94,7 +94,10 @@ export async function catalogueFor({ hardware }: PlanVerbOptions): Promise<reado
   const { readFile } = await import("node:fs/promises");
   const { fileReason } = await import("../util/file-reason.js");
   const read = await readFile(hardware, "utf8").catch((cause: unknown) => {
-    throw new ConfigError(`--hardware ${hardware}: expected a readable file, got ${fileReason(cause)}; give a JSON file of entries, or leave --hardware out for the catalogue`, { cause });
+    throw new ConfigError(
+      `--hardware ${hardware}: expected a readable file, got ${fileReason(cause)}; give a JSON file of entries, or leave --hardware out for the catalogue`,
+      { cause },
+    );
   });
   const { parseJsonWith } = await import("../util/schema.js");
   const { z } = await import("zod");

@@ -63,7 +63,11 @@ const LSTM_CELL: Cell = {
   step(input, states, weight) {
     const [h, c] = states as [Tensor, Tensor];
     const [sigmoids, candidate] = splitLast(h.matMul(weight).add(input), 3);
-    const [i, f, o] = split(sigmoids.sigmoid(), new Array<number>(3).fill(candidate.shape[2] as number), -1) as [Tensor, Tensor, Tensor];
+    const [i, f, o] = split(sigmoids.sigmoid(), new Array<number>(3).fill(candidate.shape[2] as number), -1) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
     const cell = f.mul(c).add(i.mul(candidate.tanh()));
     return [o.mul(cell.tanh()), cell];
   },
@@ -83,7 +87,10 @@ const GRU_CELL: Cell = {
     const product = h.matMul(weight);
     const [sigmoidsX, nx] = splitLast(input, 2);
     const [sigmoidsH, nh] = splitLast(bias === null ? product : product.add(bias), 2);
-    const [r, z] = split(sigmoidsX.add(sigmoidsH).sigmoid(), [nx.shape[2] as number, nx.shape[2] as number], -1) as [Tensor, Tensor];
+    const [r, z] = split(sigmoidsX.add(sigmoidsH).sigmoid(), [nx.shape[2] as number, nx.shape[2] as number], -1) as [
+      Tensor,
+      Tensor,
+    ];
     const n = nx.add(r.mul(nh)).tanh();
     return [n.add(z.mul(h.sub(n)))]; // (1 − z)·n + z·h
   },
@@ -127,7 +134,12 @@ function unroll(
   const [directions, length, n, width] = x.shape as [number, number, Dim, number];
   // The input's share of all steps in one product.
   const product = x.reshape([directions, dimMul(n, length), width]).matMul(weightIh.swapAxes(1, 2));
-  const shares = (bias === undefined ? product : product.add(bias.unsqueeze(1))).reshape([directions, length, n, weightIh.shape[1] as Dim]);
+  const shares = (bias === undefined ? product : product.add(bias.unsqueeze(1))).reshape([
+    directions,
+    length,
+    n,
+    weightIh.shape[1] as Dim,
+  ]);
   const weight = weightHh.swapAxes(1, 2);
   const stepBias = merged ? null : (biasHh?.unsqueeze(1) ?? null);
   const outputs: Tensor[] = [];
@@ -199,7 +211,8 @@ class Recurrence {
       if (layer > 0) h = drop(h, this.#dropout);
       const start = finals.map(
         (_, i) =>
-          initial?.[i]?.slice(0, layer * directions, (layer + 1) * directions) ?? zeros([directions, n, this.#hiddenSize], x.dtype),
+          initial?.[i]?.slice(0, layer * directions, (layer + 1) * directions) ??
+          zeros([directions, n, this.#hiddenSize], x.dtype),
       );
       const weights = this.#weights(layer, this.#cell.stepGates);
       const { output, states } = unroll(this.#cell, this.#inOrder(h), weights, start, masks);

@@ -10,7 +10,8 @@ import type { BatchData, BatchTypes, StepGraph } from "./step.js";
 import { nextName } from "./step.js";
 
 /** A graph of a step, or a segment of one, that the engine runs. */
-export interface CompiledStep extends StepGraph, Partial<Pick<CutGraph, "filled" | "factors" | "rowSums"> & Pick<Segment, "handed">> {
+export interface CompiledStep
+  extends StepGraph, Partial<Pick<CutGraph, "filled" | "factors" | "rowSums"> & Pick<Segment, "handed">> {
   readonly executable: Executable;
   /** A pass of several that make an update: gradients alone. */
   readonly isPass: boolean;

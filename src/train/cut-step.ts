@@ -69,7 +69,8 @@ function unmoved(t: Tensor): Tensor {
 function rowsIn(gradient: Tensor): { readonly rows: Tensor; readonly indices: Tensor; readonly rest?: Tensor } | undefined {
   const { op, inputs } = gradient.node;
   const [first, second] = inputs.map((t) => t && unmoved(t)) as [Tensor, Tensor];
-  if (op === "EmbeddingGradient") return isStatic(first.shape) && gradient.rank === 2 ? { rows: first, indices: second } : undefined;
+  if (op === "EmbeddingGradient")
+    return isStatic(first.shape) && gradient.rank === 2 ? { rows: first, indices: second } : undefined;
   if (op !== "Add") return undefined;
   for (const [sum, rest] of [
     [first, second],

@@ -5,10 +5,10 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { KERNELS, kernelsFile, kernelsPath } from "../../scripts/kernels.js";
-import type { Tensor } from "../graph/index.js";
+import type { Tensor, TensorData } from "../graph/index.js";
 import { fromNumbers, toNumbers } from "../graph/index.js";
 import { crossEntropy } from "../losses/index.js";
-import { BatchNorm1d, Linear, Module } from "../nn/index.js";
+import { BatchNorm1d, Embedding, Linear, Module } from "../nn/index.js";
 import type { Optimizer } from "../optim/index.js";
 import {
   adagrad,
@@ -27,6 +27,7 @@ import {
 import { inPlaceRule } from "../optim/in-place.js";
 import { platformRuntime } from "../runtime/index.js";
 import { Random } from "../util/random.js";
+import { cutStep } from "./cut-step.js";
 import type { BatchData } from "./step.js";
 import { trainingStep } from "./step.js";
 import type { InitOptions } from "./state.js";
@@ -139,6 +140,61 @@ for (const [name, optimizer] of Object.entries(OPTIMIZERS)) {
       await flat.state.dispose();
     });
   }
+}
+
+/** A table of words that is read, and one whose rows are the output's weights, too. */
+class Words extends Module {
+  readonly own = new Embedding(300, 6);
+  readonly shared = new Embedding(9, 6);
+
+  override forward(words: Tensor): Tensor {
+    const read = this.own.forward(words).add(this.shared.forward(words.cast("float32").mul(0.03).cast("int32"))); // [N, T, 6]
+    return read.tanh().mean(1).matMul(this.shared.weight.transpose()); // [N, 9]
+  }
+}
+
+for (const clipped of [false, true]) {
+  test(
+    `rows of tables, some of them read twice, are summed as in the graph${clipped ? ", behind a global norm" : ""}`,
+    { skip },
+    async () => {
+      const random = new Random("words");
+      const words = Int32Array.from({ length: 40 }, () => random.integer(12) * 25);
+      const batch = {
+        words: fromNumbers("int32", [8, 5], words),
+        label: fromNumbers(
+          "int32",
+          [8],
+          words.subarray(0, 8).map((word) => word % 9),
+        ),
+      };
+      const trained = async (updatesInPlace: boolean): Promise<ReadonlyMap<string, TensorData>> => {
+        const model = new Words();
+        const optimizer = clipped ? chain(clipByGlobalNorm(0.1), adamW({ learningRate: 0.02 })) : adamW({ learningRate: 0.02 });
+        const loss = (x: Readonly<Record<string, Tensor>>): Tensor =>
+          crossEntropy(model.forward(x["words"] as Tensor), x["label"] as Tensor);
+        const step = trainingStep({ model, loss, optimizer });
+        const taken = cutStep(step)
+          ?.graphFor(batch)
+          .rowSums.map(({ path, hasRest }) => ({ path, hasRest }));
+        const all = [
+          { path: "own.weight", hasRest: false },
+          { path: "shared.weight", hasRest: true },
+        ];
+        assert.deepEqual(taken, clipped ? [] : all);
+        const state = await TrainingState.create(step, { seed: 3, threads: 2, updatesInPlace });
+        for (let k = 0; k < 6; k++) await state.run(batch);
+        const snapshot = await state.snapshot();
+        await state.dispose();
+        return snapshot;
+      };
+      const [expected, got] = [await trained(false), await trained(true)];
+      for (const [path, value] of expected) {
+        const [a, b] = [toNumbers(value), toNumbers(got.get(path) ?? value)];
+        a.forEach((x, i) => assert.ok(Math.abs(x - (b[i] as number)) < 2e-5, `${path} ${i}: ${x} and ${b[i]}`));
+      }
+    },
+  );
 }
 
 test("resuming gives the same bits, and so does repeating", { skip }, async () => {

@@ -13,7 +13,10 @@ const drawn = (t: Tensor): [Tensor, RefValue] => {
 };
 
 /** The products of a graph before and after, and the largest difference between what both compute. */
-function compared(y: Tensor, inputs: readonly Tensor[]): { readonly before: number; readonly after: number; readonly off: number } {
+function compared(
+  y: Tensor,
+  inputs: readonly Tensor[],
+): { readonly before: number; readonly after: number; readonly off: number } {
   const rewritten = sumProducts(new Graph({ y })).outputs.get("y") as Tensor;
   const feeds = new Map(inputs.map(drawn));
   const [a, b] = evaluateReference([y, rewritten], feeds) as [RefValue, RefValue];
