@@ -21,7 +21,7 @@ function compared(
   const feeds = new Map(inputs.map(drawn));
   const [a, b] = evaluateReference([y, rewritten], feeds) as [RefValue, RefValue];
   const products = (t: Tensor): number => new Graph({ t }).nodes.filter(({ op }) => op === "MatMul").length;
-  const off = Math.max(...Array.from(a.data, (value, i) => Math.abs(Number(value) - Number(b.data[i]))));
+  const off = Math.max(...Array.from(a.data, (value, i) => Math.abs(value - (b.data[i] as number))));
   return { before: products(y), after: products(rewritten), off };
 }
 
