@@ -1,14 +1,16 @@
 /**
  * @module `npm run label-speed -- [--learn] [--store postgres://…]`: the labelling page with many items, in Chromium: milliseconds from a key to the next item, and to the server's word that the
- * answer is stored; the longest task while the list of all items is scrolled from end to end. SQLite unless `--store` or `DESCENT_POSTGRES` names a PostgreSQL as well, which then has its turn.
+ * answer is stored; the longest task while the list of all items is scrolled, from end to end by its bar and a way by the wheel, with few answers and with all. SQLite unless `--store` or `DESCENT_POSTGRES` names a PostgreSQL as well, which then has its turn.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { sql } from "kysely";
 import { chromium } from "playwright-core";
 import type { Page } from "playwright-core";
 import { startLabelling } from "../src/label/labelling.js";
+import { openStore } from "../src/store/store.js";
 import { executablePath } from "../test/browser/chromium.js";
 
 const { values } = parseArgs({
@@ -21,9 +23,17 @@ const { values } = parseArgs({
 });
 const [items, labels] = [Number(values.items), Number(values.labels)];
 
-/** Tasks of the page over 50 ms since the page was opened, as the browser reports them. */
-const longTasks = (page: Page): Promise<number[]> =>
-  page.evaluate(() => (globalThis as unknown as { longTasks: number[] }).longTasks);
+/** Milliseconds of the page's tasks over 50 ms that began since a time of its clock, as the browser reports them: a moment later. */
+async function longTasks(page: Page, since = 0): Promise<number[]> {
+  await page.waitForTimeout(300);
+  return page.evaluate(
+    (from) =>
+      (globalThis as unknown as { longTasks: PerformanceEntry[] }).longTasks
+        .filter(({ startTime }) => startTime >= from)
+        .map(({ duration }) => duration),
+    since,
+  );
+}
 
 interface Times {
   /** Milliseconds from the key to the heading of another item. */
@@ -35,7 +45,7 @@ interface Times {
 /** Presses a key and waits for another item and for an empty outbox, inside the page. */
 const labelOne = (page: Page): Promise<Times> =>
   page.evaluate(async () => {
-    const heading = (): string => document.querySelector("h1, h2")?.textContent ?? "";
+    const heading = (): string => document.querySelector("h2")?.textContent ?? "";
     const before = heading();
     const start = performance.now();
     let [shown, stored] = [0, 0];
@@ -64,6 +74,35 @@ async function scrollThrough(page: Page, steps: number): Promise<void> {
   }, steps);
 }
 
+/** Turns the wheel over the list. */
+async function turnWheel(page: Page, notches: number): Promise<void> {
+  await page.getByRole("region", { name: "Items" }).hover();
+  for (let i = 0; i < notches; i++) {
+    await page.mouse.wheel(0, 120);
+    await new Promise((resolve) => setTimeout(resolve, 16));
+  }
+}
+
+/** Opens the list anew, and finds its tasks over 50 ms while it scrolls. */
+async function scrolling(page: Page, url: string, scroll: () => Promise<void>) {
+  await page.goto(new URL("/items", url).href);
+  await page.getByText("Text number 0,").waitFor();
+  const began = await page.evaluate(() => performance.now());
+  await scroll();
+  const found = await longTasks(page, began);
+  return { tasksOver50: found.length, longest: Math.max(0, ...found) };
+}
+
+/** Gives each item an answer, so that the list has as much to show as it ever has. */
+async function answerAll(where: string): Promise<void> {
+  await using store = await openStore(where);
+  await sql`insert into annotation (project, position, person, value, state, seconds, revision, updated_at)
+    select item.project, item.position, 'me', '{"classes":["A"]}', 'submitted', 1, 1, '2026-01-01T00:00:00.000Z' from item
+    where not exists (select 1 from annotation where annotation.project = item.project and annotation.position = item.position)`.execute(
+    store.db,
+  );
+}
+
 /** The middle, the ends. */
 function spread(times: readonly number[]): Record<string, number> {
   const sorted = [...times].sort((a, b) => a - b);
@@ -87,9 +126,9 @@ async function measure(data: string, store: string): Promise<void> {
   try {
     const page = await browser.newPage();
     await page.addInitScript(() => {
-      const found: number[] = [];
-      (globalThis as unknown as { longTasks: number[] }).longTasks = found;
-      new PerformanceObserver((list) => found.push(...list.getEntries().map(({ duration }) => duration))).observe({
+      const found: PerformanceEntry[] = [];
+      (globalThis as unknown as { longTasks: PerformanceEntry[] }).longTasks = found;
+      new PerformanceObserver((list) => found.push(...list.getEntries())).observe({
         type: "longtask",
         buffered: true,
       });
@@ -99,11 +138,15 @@ async function measure(data: string, store: string): Promise<void> {
     const atStart = (await longTasks(page)).length;
     const times: Times[] = [];
     for (let i = 0; i < labels; i++) times.push(await labelOne(page));
-    await page.goto(new URL("/items", labelling.url).href);
-    await page.getByText("Text number 0,").waitFor();
-    const before = (await longTasks(page)).length;
-    await scrollThrough(page, 300);
-    const scrolled = (await longTasks(page)).slice(before);
+    const list = {
+      bar: await scrolling(page, labelling.url, () => scrollThrough(page, 300)),
+      wheel: await scrolling(page, labelling.url, () => turnWheel(page, 300)),
+    };
+    await answerAll(store);
+    const answered = {
+      bar: await scrolling(page, labelling.url, () => scrollThrough(page, 300)),
+      wheel: await scrolling(page, labelling.url, () => turnWheel(page, 300)),
+    };
     console.log(
       JSON.stringify(
         {
@@ -115,7 +158,7 @@ async function measure(data: string, store: string): Promise<void> {
           longTasksAtStart: atStart,
           shown: spread(times.map(({ shown }) => shown)),
           stored: spread(times.map(({ stored }) => stored)),
-          scrolling: { tasksOver50: scrolled.length, longest: Math.max(0, ...scrolled) },
+          scrolling: { ...list, allAnswered: answered },
         },
         (_, value: unknown) => (typeof value === "number" ? Math.round(value * 10) / 10 : value),
       ),

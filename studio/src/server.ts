@@ -33,11 +33,11 @@ export class OfflineError extends Error {}
 
 let token = "";
 
-async function call<T>(method: "GET" | "POST" | "PUT", path: string, body?: unknown): Promise<T> {
+async function call<T>(method: "GET" | "POST" | "PUT", path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   let response: Response;
   const change = { headers: { "content-type": "application/json", "x-descent-token": token }, body: JSON.stringify(body ?? {}) };
   try {
-    response = await fetch(path, { method, credentials: "same-origin", ...(method === "GET" ? {} : change) });
+    response = await fetch(path, { method, credentials: "same-origin", signal, ...(method === "GET" ? {} : change) });
   } catch {
     throw new OfflineError("offline");
   }
@@ -74,8 +74,8 @@ export const server = {
   undo: () => call<Answered>("POST", "/api/undo"),
   model: () => call<ModelState | null>("GET", "/api/model"),
   progress: () => call<Progress>("GET", "/api/progress"),
-  items: (from: number, count: number, disputed: boolean) =>
-    call<ReviewedItem[]>("GET", `/api/items?from=${from}&count=${count}&disputed=${disputed}`),
+  items: (from: number, count: number, disputed: boolean, signal: AbortSignal) =>
+    call<ReviewedItem[]>("GET", `/api/items?from=${from}&count=${count}&disputed=${disputed}`, undefined, signal),
   agreement: () => call<Agreement>("GET", "/api/agreement"),
   decide: (position: number, value: Value) => call<unknown>("PUT", `/api/items/${position}/decision`, { value }),
   gold: (position: number, value: Value | null) => call<unknown>("PUT", `/api/items/${position}/gold`, { value }),

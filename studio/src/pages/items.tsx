@@ -1,7 +1,7 @@
 /** All items with all answers, for those who review: a list that only draws what is seen. */
-import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useRef, useState } from "react";
+import { useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
+import { measureElement, useVirtualizer } from "@tanstack/react-virtual";
+import { memo, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { imageOf, server } from "../server.js";
 import type { Me, ReviewedItem, Value } from "../server.js";
 import { useWords } from "../words.js";
@@ -9,6 +9,13 @@ import type { Words } from "../words.js";
 
 /** Items that are fetched together. */
 const PAGE = 50;
+/** A dragged scroll bar passes hundreds of pages in a second: what is seen is fetched at most so often, in milliseconds. */
+const FETCH_MS = 100;
+/** Characters of a text that a row can show. */
+const EXCERPT = 500;
+/** Heights in pixels, as in the style sheet: of a row without answers, and of each answer beyond what fits beside the text. */
+const ROW = 72;
+const ANSWER = 34;
 
 /** An answer as a line of text. */
 function valueText(value: Value, text: string | undefined, { colon, comma }: Words): string {
@@ -36,60 +43,151 @@ function valueText(value: Value, text: string | undefined, { colon, comma }: Wor
   return value.polygons.map(({ label, points }) => `${label} (${points.length})`).join(" · ") || "–";
 }
 
-const useItemsPage = (page: number, disputed: boolean) =>
-  useQuery({ queryKey: ["items", disputed, page], queryFn: () => server.items(page * PAGE, PAGE, disputed), staleTime: 5000 });
+const pageQuery = (page: number, disputed: boolean) => ({
+  queryKey: ["items", disputed, page],
+  // The signal ends a request for what was scrolled past.
+  queryFn: ({ signal }: { readonly signal: AbortSignal }) => server.items(page * PAGE, PAGE, disputed, signal),
+  staleTime: 5000,
+  gcTime: 60_000,
+});
 
-function Row({ index, disputed }: { readonly index: number; readonly disputed: boolean }) {
-  const words = useWords();
-  const { data } = useItemsPage(Math.floor(index / PAGE), disputed);
-  const item = data?.[index % PAGE];
-  if (item === undefined) return <span className="quiet">{data === undefined ? words.loading : ""}</span>;
-  return <ItemRow item={item} />;
+/** The latest value, a new one at most every so many milliseconds. */
+function useThrottled(value: number, ms: number): number {
+  const [given, setGiven] = useState(value);
+  const changed = useRef(0);
+  useEffect(() => {
+    if (value === given) return undefined;
+    const give = (): void => {
+      changed.current = performance.now();
+      setGiven(value);
+    };
+    const timer = setTimeout(give, changed.current + ms - performance.now());
+    return () => clearTimeout(timer);
+  }, [value, given, ms]);
+  return given;
 }
 
-function ItemRow({ item }: { readonly item: ReviewedItem }) {
+interface AnswerProps {
+  readonly item: ReviewedItem;
+  readonly annotation: ReviewedItem["annotations"][number];
+  readonly name: string | undefined;
+}
+
+function Answer({ item: { position, payload, decision, gold, disputed }, annotation: { value, state }, name }: AnswerProps) {
   const words = useWords();
   const queries = useQueryClient();
-  const { position, payload, annotations, decision, gold } = item;
-  const progress = useQuery({ queryKey: ["progress"], queryFn: server.progress, staleTime: 60_000 });
-  const nameOf = (id: string): string => progress.data?.people.find((person) => person.id === id)?.name ?? id.slice(0, 6);
   const refresh = (): Promise<void> => queries.invalidateQueries({ queryKey: ["items"] });
-  const isDecided = (value: Value): boolean => decision !== undefined && JSON.stringify(decision) === JSON.stringify(value);
+  const isDecided = decision !== undefined && JSON.stringify(decision) === JSON.stringify(value);
   return (
-    <article className={item.disputed && decision === undefined ? "row disputed" : "row"}>
-      <span className="quiet">{position + 1}</span>
-      {payload.image === undefined ? (
-        <bdi className="excerpt">{payload.text}</bdi>
-      ) : (
-        <span className="excerpt">
-          <img src={imageOf(position)} alt={payload.name ?? ""} loading="lazy" height="48" /> {payload.name}
-        </span>
+    <li>
+      <span>
+        {name === undefined ? "" : <bdi>{name + words.colon}</bdi>}
+        {state === "skipped" ? words.skipped : <bdi>{valueText(value, payload.text, words)}</bdi>}
+      </span>
+      {state === "skipped" || !disputed ? null : (
+        <button type="button" aria-pressed={isDecided} onClick={() => void server.decide(position, value).then(refresh)}>
+          {isDecided ? words.decided : words.decide}
+        </button>
       )}
-      <ul>
-        {annotations.map(({ person, value, state }) => (
-          <li key={person}>
-            <span>
-              {person === "me" ? "" : <bdi>{nameOf(person) + words.colon}</bdi>}
-              {state === "skipped" ? words.skipped : valueText(value, payload.text, words)}
+      {state === "skipped" ? null : (
+        <button type="button" onClick={() => void server.gold(position, gold === undefined ? value : null).then(refresh)}>
+          {gold === undefined ? words.makeGold : words.notGold}
+        </button>
+      )}
+    </li>
+  );
+}
+
+interface RowProps {
+  readonly index: number;
+  /** Pixels from the top of the list. */
+  readonly start: number;
+  /** Undefined while it is fetched. */
+  readonly item: ReviewedItem | undefined;
+  readonly names: ReadonlyMap<string, string>;
+  readonly measure: (element: HTMLElement | null) => void;
+}
+
+/** A row of the list: drawn once for as long as it is seen, however often the list scrolls. */
+const Row = memo(function Row({ index, start, item, names, measure }: RowProps) {
+  const words = useWords();
+  const nameOf = (id: string): string | undefined => (id === "me" ? undefined : (names.get(id) ?? id.slice(0, 6)));
+  return (
+    <article
+      ref={measure}
+      data-index={index}
+      className={item?.disputed === true && item.decision === undefined ? "row disputed" : "row"}
+      style={{ transform: `translateY(${start}px)` }}
+    >
+      {item === undefined ? (
+        <span className="quiet">{words.loading}</span>
+      ) : (
+        <>
+          <span className="quiet">{item.position + 1}</span>
+          {item.payload.image === undefined ? (
+            <bdi className="excerpt">{item.payload.text?.slice(0, EXCERPT)}</bdi>
+          ) : (
+            <span className="pictured">
+              <img src={imageOf(item.position)} alt="" loading="lazy" height="48" /> <bdi>{item.payload.name}</bdi>
             </span>
-            {state === "skipped" || !item.disputed ? null : (
-              <button
-                type="button"
-                aria-pressed={isDecided(value)}
-                onClick={() => void server.decide(position, value).then(refresh)}
-              >
-                {isDecided(value) ? words.decided : words.decide}
-              </button>
-            )}
-            {state === "skipped" ? null : (
-              <button type="button" onClick={() => void server.gold(position, gold === undefined ? value : null).then(refresh)}>
-                {gold === undefined ? words.makeGold : words.notGold}
-              </button>
-            )}
-          </li>
-        ))}
-      </ul>
+          )}
+          <ul>
+            {item.annotations.map((annotation) => (
+              <Answer key={annotation.person} item={item} annotation={annotation} name={nameOf(annotation.person)} />
+            ))}
+          </ul>
+        </>
+      )}
     </article>
+  );
+});
+
+interface ListProps {
+  readonly count: number;
+  readonly disputed: boolean;
+  /** People who answer each item. */
+  readonly overlap: number;
+  /** Reports the last row that is drawn. */
+  readonly onSeen: (index: number) => void;
+}
+
+/** Draws the rows that are seen, and fetches what they show. */
+function ItemList({ count, disputed, overlap, onSeen }: ListProps) {
+  const words = useWords();
+  const holder = useRef<HTMLDivElement>(null);
+  const height = ROW + ANSWER * Math.max(0, overlap - 1);
+  const rows = useVirtualizer({
+    count,
+    getScrollElement: () => holder.current,
+    estimateSize: () => height,
+    overscan: 6,
+    // A new row has the usual height until the browser has laid it out: asking sooner would make it do that twice.
+    measureElement: (element, entry, instance) => (entry === undefined ? height : measureElement(element, entry, instance)),
+  });
+  const drawn = rows.getVirtualItems();
+  const [first, last] = [drawn[0]?.index ?? 0, drawn.at(-1)?.index ?? 0];
+  useEffect(() => onSeen(last), [onSeen, last]);
+  const from = useThrottled(Math.floor(first / PAGE), FETCH_MS);
+  const pageCount = Math.max(1, Math.ceil((last - first + 1) / PAGE)) + 1;
+  const wanted = Array.from({ length: pageCount }, (_, i) => from + i).filter((page) => page * PAGE < count);
+  const pages = useQueries({ queries: wanted.map((page) => pageQuery(page, disputed)) });
+  const progress = useQuery({ queryKey: ["progress"], queryFn: server.progress, staleTime: 60_000 });
+  const names = useMemo(() => new Map(progress.data?.people.map(({ id, name }) => [id, name])), [progress.data]);
+  return (
+    <div ref={holder} className="scroll" tabIndex={0} role="region" aria-label={words.items}>
+      <div className="all-rows" style={{ height: rows.getTotalSize(), "--row": `${height}px` } as React.CSSProperties}>
+        {drawn.map(({ key, index, start }) => (
+          <Row
+            key={key}
+            index={index}
+            start={start}
+            item={pages[Math.floor(index / PAGE) - from]?.data?.[index % PAGE]}
+            names={names}
+            measure={rows.measureElement}
+          />
+        ))}
+      </div>
+    </div>
   );
 }
 
@@ -98,19 +196,16 @@ export function ItemsPage({ me }: { readonly me: Me }) {
   const [disputed, setDisputed] = useState(false);
   // How many are disputed is known when the last page of them is there.
   const [pages, setPages] = useState(1);
-  const holder = useRef<HTMLDivElement>(null);
-  const last = useItemsPage(pages - 1, disputed);
+  const last = useQuery({ ...pageQuery(pages - 1, true), enabled: disputed });
   const agreement = useQuery({ queryKey: ["agreement"], queryFn: server.agreement });
   const count = disputed ? (pages - 1) * PAGE + (last.data?.length ?? 0) : (me.project?.items ?? 0);
-  const rows = useVirtualizer({ count, getScrollElement: () => holder.current, estimateSize: () => 72, overscan: 6 });
-  const seen = rows.getVirtualItems().at(-1)?.index ?? 0;
-  useEffect(() => {
-    if (disputed && last.data?.length === PAGE && seen >= count - PAGE / 2) setPages(pages + 1);
-  }, [disputed, last.data, seen, count, pages]);
-  useEffect(() => {
-    holder.current?.scrollTo(0, 0);
-    setPages(1);
-  }, [disputed]);
+  const mayBeMore = disputed && last.data?.length === PAGE;
+  const onSeen = useCallback(
+    (index: number): void => {
+      if (mayBeMore && index >= count - PAGE / 2) setPages((known) => known + 1);
+    },
+    [mayBeMore, count],
+  );
   return (
     <section className="list">
       <div className="actions">
@@ -126,20 +221,7 @@ export function ItemsPage({ me }: { readonly me: Me }) {
             : `${agreement.data.measure === "alpha" ? words.alpha : words.f1} ${agreement.data.overall.toFixed(3)}`}
         </span>
       </div>
-      <div ref={holder} className="scroll" tabIndex={0} role="region" aria-label={words.items}>
-        <div style={{ height: rows.getTotalSize(), position: "relative" }}>
-          {rows.getVirtualItems().map(({ key, index, start }) => (
-            <div
-              key={key}
-              ref={rows.measureElement}
-              data-index={index}
-              style={{ position: "absolute", top: 0, left: 0, right: 0, transform: `translateY(${start}px)` }}
-            >
-              <Row index={index} disputed={disputed} />
-            </div>
-          ))}
-        </div>
-      </div>
+      <ItemList key={String(disputed)} count={count} disputed={disputed} overlap={me.project?.overlap ?? 1} onSeen={onSeen} />
     </section>
   );
 }
