@@ -9,6 +9,7 @@ import { JoinPage, SignInPage } from "./pages/sign-in.js";
 import { TeamPage } from "./pages/team.js";
 import { server } from "./server.js";
 import type { Me } from "./server.js";
+import { useTitle } from "./title.js";
 import { useLanguage, useWords } from "./words.js";
 
 const useMe = () => useQuery({ queryKey: ["me"], queryFn: server.me, staleTime: 60_000 });
@@ -115,23 +116,46 @@ function Header({ me }: { readonly me: Me | undefined }) {
   );
 }
 
-/** A page for those who are signed in; for others, the sign-in. */
-function Private({ page: Page }: { readonly page: ComponentType<{ readonly me: Me }> }) {
-  const words = useWords();
-  const me = useMe();
-  if (me.isError) return <p role="alert">{words.failed + words.colon + me.error.message}</p>;
-  if (me.data === undefined) return <p>{words.loading}</p>;
-  if (me.data.person === undefined) return <SignInPage />;
-  // Whoever only labels has no other page, whatever the address says.
-  return me.data.person.role === "annotator" ? <LabelPage me={me.data} /> : <Page me={me.data} />;
+interface PageEntry {
+  readonly title: "label" | "items" | "team";
+  readonly page: ComponentType<{ readonly me: Me }>;
 }
 
+const LABELLING: PageEntry = { title: "label", page: LabelPage };
+
 /** Pages by path; any other path is the labelling. */
-const PAGES: ReadonlyMap<string, ComponentType<{ readonly me: Me }>> = new Map([
-  ["/", LabelPage],
-  ["/items", ItemsPage],
-  ["/team", TeamPage],
+const PAGES: ReadonlyMap<string, PageEntry> = new Map([
+  ["/items", { title: "items", page: ItemsPage }],
+  ["/team", { title: "team", page: TeamPage }],
 ]);
+
+/** A page with its heading, which the navigation shows to those who see. */
+function Titled({ entry: { title, page: Page }, me }: { readonly entry: PageEntry; readonly me: Me }) {
+  const words = useWords();
+  useTitle(words[title], me.project?.name);
+  return (
+    <>
+      <h1 className="unseen">{words[title]}</h1>
+      <Page me={me} />
+    </>
+  );
+}
+
+/** A page for those who are signed in; for others, the sign-in. */
+function Private({ entry }: { readonly entry: PageEntry }) {
+  const words = useWords();
+  const me = useMe();
+  if (me.data === undefined)
+    return (
+      <>
+        <h1 className="unseen">Descent</h1>
+        {me.isError ? <p role="alert">{words.failed + words.colon + me.error.message}</p> : <p>{words.loading}</p>}
+      </>
+    );
+  if (me.data.person === undefined) return <SignInPage />;
+  // Whoever only labels has no other page, whatever the address says.
+  return <Titled entry={me.data.person.role === "annotator" ? LABELLING : entry} me={me.data} />;
+}
 
 export function App() {
   const me = useMe();
@@ -140,7 +164,7 @@ export function App() {
     <>
       <Header me={me.data} />
       <main id="main">
-        {path === "/join" ? <JoinPage onJoined={() => go("/")} /> : <Private page={PAGES.get(path) ?? LabelPage} />}
+        {path === "/join" ? <JoinPage onJoined={() => go("/")} /> : <Private entry={PAGES.get(path) ?? LABELLING} />}
       </main>
     </>
   );

@@ -3,6 +3,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import type { FormEvent, ReactNode } from "react";
 import { server } from "../server.js";
+import { useTitle } from "../title.js";
 import { useWords } from "../words.js";
 
 interface FormProps {
@@ -16,6 +17,7 @@ interface FormProps {
 function PasswordForm({ title, action, autoComplete, children, onSend }: FormProps) {
   const words = useWords();
   const [failure, setFailure] = useState<string>();
+  useTitle(title);
   const send = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
@@ -76,8 +78,13 @@ export function JoinPage({ onJoined }: { readonly onJoined: () => void }) {
   const invitation = useQuery({ queryKey: ["invitation"], queryFn: () => server.invitation(secret), staleTime: Infinity });
   const queries = useQueryClient();
   const role = invitation.data?.role;
-  if (invitation.isPending) return <p>{words.loading}</p>;
-  if (role == null) return <p role="alert">{words.noInvitation}</p>;
+  if (role == null)
+    return (
+      <div className="card">
+        <h1>{words.join}</h1>
+        {invitation.isPending ? <p>{words.loading}</p> : <p role="alert">{words.noInvitation}</p>}
+      </div>
+    );
   return (
     <PasswordForm
       title={words.join}
