@@ -85,6 +85,18 @@ function valueOf(
   };
 }
 
+/** Takes the corners that the mouse drags out of the order of Tab: they have no names and hear no keys, and the editor's own keys do the same. */
+function hideHandles(holder: HTMLElement): MutationObserver {
+  const observer = new MutationObserver(() => {
+    for (const handle of holder.querySelectorAll('.a9s-annotationlayer [role="button"]')) {
+      handle.setAttribute("role", "presentation");
+      handle.setAttribute("tabindex", "-1");
+    }
+  });
+  observer.observe(holder, { childList: true, subtree: true });
+  return observer;
+}
+
 /** A point that the arrows move, and those that were set. */
 interface Pen {
   readonly at: Point;
@@ -138,7 +150,11 @@ export function RegionsEditor({ item, scheme, value, onChange, active, onActive 
         const region = regionOf(annotation, latest.current.usual);
         own.updateAnnotation(annotationOf(region, isBox));
         changed.current([...latest.current.regions.filter(({ id }) => id !== region.id), region]);
-        setSelected(region.id);
+        // The next drag draws again, which it would not while Annotorious has something selected; keys go on with the new one.
+        setTimeout(() => {
+          own.cancelSelected();
+          setSelected(region.id);
+        });
       });
       own.on("updateAnnotation", (annotation) => {
         const region = regionOf(annotation, latest.current.usual);
@@ -147,8 +163,10 @@ export function RegionsEditor({ item, scheme, value, onChange, active, onActive 
       own.on("deleteAnnotation", ({ id }) => changed.current(latest.current.regions.filter((one) => one.id !== id)));
       own.on("selectionChanged", (all) => setSelected(all[0]?.id));
       annotator.current = own;
+      const handles = hideHandles(element.parentElement ?? element);
       return () => {
         annotator.current = undefined;
+        handles.disconnect();
         own.destroy();
       };
     },
