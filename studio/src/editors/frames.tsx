@@ -18,9 +18,11 @@ export function FramesEditor({ item, scheme, value, onChange, active, onActive }
   const { selected, move, setExact } = useWordCursor(text);
   const addPredicate = (): void => {
     if (selected === undefined) return;
-    onChange({ frames: [...frames, { predicate: { start: selected.start, end: selected.end }, arguments: [] }] });
-    setChosen(frames.length);
     setExact(undefined);
+    const { start, end } = selected;
+    const there = frames.findIndex(({ predicate }) => predicate.start === start && predicate.end === end);
+    setChosen(there < 0 ? frames.length : there);
+    if (there < 0) onChange({ frames: [...frames, { predicate: { start, end }, arguments: [] }] });
   };
   const addArgument = (index: number, place = selected): void => {
     const label = scheme.labels[index];
@@ -103,10 +105,19 @@ export function FramesEditor({ item, scheme, value, onChange, active, onActive }
       <ol className="frames" aria-label={words.frames}>
         {frames.length === 0 ? <li>{words.newFrame}</li> : null}
         {frames.map(({ predicate, arguments: roles }, i) => (
-          <li key={predicate.start}>
+          <li key={`${predicate.start} ${predicate.end}`}>
             <button type="button" className="plain" aria-pressed={frames[i] === frame} onClick={() => setChosen(i)}>
-              <strong>{text.slice(predicate.start, predicate.end)}</strong>{" "}
-              {roles.map(({ start, end, label }) => label + words.colon + text.slice(start, end)).join(" · ")}
+              <strong>
+                <bdi>{text.slice(predicate.start, predicate.end)}</bdi>
+              </strong>{" "}
+              {roles.map(({ start, end, label }, j) => (
+                <span key={`${start} ${end} ${label}`}>
+                  {j === 0 ? "" : " · "}
+                  <bdi>{label}</bdi>
+                  {words.colon}
+                  <bdi>{text.slice(start, end)}</bdi>
+                </span>
+              ))}
             </button>
           </li>
         ))}

@@ -79,7 +79,14 @@ export function SpansEditor({ item, scheme, value, onChange, active, onActive }:
       <p className="status" role="status">
         {spans.length === 0
           ? words.none
-          : spans.map(({ start, end, label }) => label + words.colon + text.slice(start, end)).join(" · ")}
+          : spans.map(({ start, end, label }, i) => (
+              <span key={`${start} ${end} ${label}`}>
+                {i === 0 ? "" : " · "}
+                <bdi>{label}</bdi>
+                {words.colon}
+                <bdi>{text.slice(start, end)}</bdi>
+              </span>
+            ))}
       </p>
     </div>
   );

@@ -129,7 +129,9 @@ export function LabelPage({ me }: { readonly me: Me }) {
         {me.project?.instructions === "" ? null : (
           <details open>
             <summary>{words.instructions}</summary>
-            <p className="instructions">{me.project?.instructions}</p>
+            <p className="instructions" dir="auto">
+              {me.project?.instructions}
+            </p>
           </details>
         )}
         <KeysDialog kind={scheme.kind} />
@@ -192,7 +194,12 @@ function Stage({ item, scheme, onAnswer, onUndo }: StageProps) {
     <>
       <h2 className="quiet">
         {words.position(item.position + 1)}
-        {item.payload.name === undefined ? "" : ` · ${item.payload.name}`}
+        {item.payload.name === undefined ? null : (
+          <>
+            {" · "}
+            <bdi>{item.payload.name}</bdi>
+          </>
+        )}
       </h2>
       <Editor
         item={item}
@@ -206,7 +213,9 @@ function Stage({ item, scheme, onAnswer, onUndo }: StageProps) {
       {proposed === undefined || item.prediction === undefined ? null : (
         <p className="proposal">
           {words.proposal + words.colon}
-          <strong>{proposed}</strong>
+          <strong>
+            <bdi>{proposed}</bdi>
+          </strong>
           {words.comma + words.sure(percent(item.prediction.confidence))}{" "}
           <button type="button" onClick={accept} aria-keyshortcuts="a">
             {words.accept} <kbd>a</kbd>
