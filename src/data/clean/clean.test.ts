@@ -77,6 +77,8 @@ suite("personal data", () => {
     const cases: [string, string][] = [
       ["write to a.b+c@mail.example.co.uk, or call +49 30 1234567", "write to [email], or call [phone]"],
       ["我的身份证11010519491231002X，电话13800138000", "我的身份证[resident-id]，电话[phone]"],
+      ["身份证号：１１０１０５１９４９１２３１００２Ｘ，邮箱ａ＠ｂｃ．ｃｏｍ", "身份证号：[resident-id]，邮箱[email]"],
+      ["from 192.168.1.20 and 2001:db8::1: down at 12:30:45, in a::b and std::abs::c1", "from [ip] and [ip]: down at 12:30:45, in a::b and std::abs::c1"], // prettier-ignore
       ["card 4111 1111 1111 1111, not 4111 1111 1111 1112", "card [card], not 4111 1111 1111 1112"],
       ["IBAN DE89 3704 0044 0532 0130 00.", "IBAN [iban]."],
       ["(555) 123-4567 and 010-88888888", "[phone] and [phone]"],

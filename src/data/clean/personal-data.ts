@@ -71,6 +71,9 @@ function isPhone(text: string): boolean {
 }
 
 const isSsn = (text: string): boolean => !/^(000|666|9)|-00-|-0000$/.test(text);
+/** An IPv6 address (RFC 4291) of three groups and more: `a::b` is rather a name in a program. */
+const isIp6 = (text: string): boolean =>
+  text.split(":").filter((group) => group !== "").length >= 3 && URL.canParse(`http://[${text}]/`);
 const isIp = (text: string): boolean => text.split(".").every((part) => Number(part) <= 255) && !/^(0|127|255)\./.test(text);
 
 interface Pattern {
@@ -96,11 +99,17 @@ const PATTERNS: readonly Pattern[] = [
   { kind: "card", pattern: /(?<![\d.,-])\d(?:[ -]?\d){12,18}(?![\d-])/g, holds: isCard },
   { kind: "ssn", pattern: /(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])/g, holds: isSsn },
   { kind: "ip", pattern: /(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])/g, holds: isIp },
+  { kind: "ip", pattern: /(?<![\w:.])(?:[\dA-Fa-f]{0,4}:){2,7}(?:[\dA-Fa-f]{1,4}|(?<=::))(?!\w)/g, holds: isIp6 },
   { kind: "phone", pattern: /(?<![\w.,/-])(?:\+|\(0?\d|\d)[\d() .-]{6,20}\d(?![\w/])/g, holds: isPhone },
 ];
 
+/** A text with the full-width digits and letters of East Asian keyboards as usual ones, each at its place. */
+const halfWidth = (text: string): string =>
+  text.replaceAll(/[\uff01-\uff5e]/g, (sign) => String.fromCharCode(sign.charCodeAt(0) - 0xfee0));
+
 /** The personal data in a text, in order. Cost: linear in its length. */
-export function personalData(text: string): PersonalDatum[] {
+export function personalData(given: string): PersonalDatum[] {
+  const text = halfWidth(given);
   // All kinds but e-mail need digits.
   const hasDigits = /\d/.test(text);
   const hasAt = text.includes("@");
