@@ -81,7 +81,12 @@ function Answer({ item: { position, payload, decision, gold, disputed }, annotat
   return (
     <li>
       <span>
-        {name === undefined ? "" : <bdi>{name + words.colon}</bdi>}
+        {name === undefined ? null : (
+          <>
+            <bdi>{name}</bdi>
+            {words.colon}
+          </>
+        )}
         {state === "skipped" ? words.skipped : <bdi>{valueText(value, payload.text, words)}</bdi>}
       </span>
       {state === "skipped" || !disputed ? null : (
