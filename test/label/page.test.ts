@@ -476,7 +476,7 @@ else
         await page.getByRole("button", { name: "Join" }).click();
         for (let n = 1; n <= HOSTILE.length; n++) {
           await item(page, n);
-          const isShown = (): boolean => (document.querySelector("img.picture") as HTMLImageElement | null)?.naturalWidth === 40;
+          const isShown = (): boolean => document.querySelector<HTMLImageElement>("img.picture")?.naturalWidth === 40;
           await page.waitForFunction(isShown);
           await page.keyboard.press("n");
           await page.getByRole("button", { name: /^Remove/ }).waitFor();
@@ -526,14 +526,14 @@ else
         const image = new Image();
         image.src = `${target}/api/items/0/image`;
         await new Promise((resolve) => {
-          image.onload = resolve;
-          image.onerror = resolve;
+          image.addEventListener("load", resolve);
+          image.addEventListener("error", resolve);
         });
         const frame = document.createElement("iframe");
         frame.src = target;
         document.body.append(frame);
         await new Promise((resolve) => {
-          frame.onload = resolve;
+          frame.addEventListener("load", resolve);
         });
         return { answers, width: image.naturalWidth, frame: frame.contentDocument?.title };
       }, labelling.url);
@@ -574,7 +574,7 @@ else
       // Milliseconds of the processor, which other programs on the machine do not lengthen.
       const tasks = traceEvents
         .filter(
-          ({ name, pid, tid, tdur }) => /RunTask$/.test(name) && pid === main?.pid && tid === main.tid && tdur !== undefined,
+          ({ name, pid, tid, tdur }) => name.endsWith("RunTask") && pid === main?.pid && tid === main.tid && tdur !== undefined,
         )
         .map(({ tdur = NaN }) => tdur / 1000);
       assert.ok(tasks.length > 100, `${tasks.length} tasks`);
