@@ -210,6 +210,24 @@ test("pictures are prepared and answered as a task does it, around a graph that 
   await isRefused(folder, [...line, "--method", "grad-cam"], /only answers \(it uses an op .*Scaler.*\); take a sampling method/);
 });
 
+test("a file that gives as many rows as there are objects in a picture is no classifier", async () => {
+  const opened = modelOf({
+    opset: 15,
+    inputs: [["N", 1, 4, 4]],
+    nodes: [
+      node("Reshape", ["x0", "form"], ["rows"]),
+      ml("Scaler", ["rows"], ["y"], { offset: { floats: [0] }, scale: { floats: [1] } }),
+    ],
+    constants: { form: fromNumbers("int64", [2], [-1, 4]) },
+  });
+  writeFileSync(path("boxes.onnx"), encodeModel({ ...opened, opsets: new Map([...opened.opsets, ["ai.onnx.ml", 2]]) }));
+  await isRefused(
+    folder,
+    ["predict", "boxes.onnx", "left.png"],
+    /boxes\.onnx: expected an output of scores \[N, K\], got \[4, 4\]/,
+  );
+});
+
 test("what needs a graph says what keeps it from one", async () => {
   const { model } = await openModel(path("zipped.onnx"));
   await using opened = model;

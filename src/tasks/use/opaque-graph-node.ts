@@ -96,8 +96,8 @@ export async function countScores(
     return [name, fromNumbers(dtype, dims, new Float64Array(sizeOf(dims)))];
   });
   const { shape } = (await session.call(Object.fromEntries(zeros)))[graphInfo(info)?.output ?? ""] ?? {};
-  const [, count, ...more] = shape ?? [];
-  if (count === undefined || more.some((d) => d !== 1))
+  const [rows, count, ...more] = shape ?? [];
+  if (count === undefined || more.some((d) => d !== 1) || rows !== zeros[0]?.[1].shape[0])
     throw new ConfigError(`${file.where}: expected an output of scores [N, K], got [${(shape ?? []).join(", ")}]`);
   return count;
 }
@@ -157,6 +157,11 @@ export class OpaqueGraph extends OpaqueModel {
   async #scores(rows: number, given: Readonly<Record<string, TensorData>>): Promise<Record<string, TensorData>> {
     const file = await this.#compiled("file", () => this.#facts.file);
     const scores = (await file.call(given))[graphInfo(this.info)?.output ?? ""] as TensorData;
+    // As many as there are objects in a picture, say.
+    if (scores.data.length !== rows * this.#count)
+      throw new ConfigError(
+        `${this.#facts.file.where}: expected an output of scores [${rows}, ${this.#count}], got [${scores.shape.join(", ")}]`,
+      );
     return { [SCORES]: { ...scores, shape: [rows, this.#count] } };
   }
 

@@ -163,10 +163,18 @@ function scoresOf(module: GraphModule, task: AnyTask, info: TaskInfo, output: st
 }
 
 /** Counts the scores of one example. */
-function scoreCount(scores: Tensor | undefined, { graphs }: AnyTask, values: GraphModule["values"], where: string): number {
+function scoreCount(
+  scores: Tensor | undefined,
+  { graphs }: AnyTask,
+  info: TaskInfo,
+  { values }: GraphModule,
+  where: string,
+): number {
   const { axes = 2 } = graphs ?? {};
   const count = scores?.shape[axes - 1];
-  const isScores = scores?.shape.slice(axes).every((d) => d === 1) === true;
+  const isScores =
+    scores?.shape.slice(axes).every((d) => d === 1) === true &&
+    scores.shape[0] === Object.values(graphs?.shapes(info) ?? {})[0]?.[0];
   if (scores === undefined || typeof count !== "number" || !isStatic(scores.shape) || !isScores) {
     // A graph without weights may give scores; one that does neither is most likely a step before or behind a model.
     const weights = values.size === 0 ? "a model with weights, or " : "";
@@ -268,7 +276,7 @@ async function openGraph(
     return openAsOpaque(onnx, path, { task, known, bytes, notes: plan.notes, reason: module.reason }, options);
   const scores = scoresOf(module, task, known, output, onnx);
   const read = options.byPlace === true && graph.inputs["image"] !== undefined ? placesOf(scores, graph.layout) : undefined;
-  const count = read?.count ?? scoreCount(scores, task, module.values, where);
+  const count = read?.count ?? scoreCount(scores, task, known, module, where);
   const { names, remark } = await labelsFor(
     onnx,
     path,
