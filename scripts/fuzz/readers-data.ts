@@ -9,6 +9,8 @@ import { jsonRows } from "../../src/data/text/json-rows.js";
 import { looksLabelled, parseLabelledLines } from "../../src/data/text/fasttext.js";
 import { parseTokenRows } from "../../src/data/text/token-rows.js";
 import { loadData, parseConll, parseIdx, parsePropositions, parseSpanLines, readTable } from "../../src/data/node.js";
+import { archiveTree } from "../../src/data/images/file-tree-node.js";
+import { readStandoff } from "../../src/data/text/standoff-node.js";
 import { archiveFiles } from "../../src/data/images/archive-node.js";
 import { parseCifar } from "../../src/data/images/cifar.js";
 import { tarFiles } from "../../src/data/images/tar.js";
@@ -49,6 +51,8 @@ const JSON_TABLES = [
 ].map(bytesOf);
 const CONLL = [
   bytesOf("-DOCSTART- O\n\nEU B-ORG\nrejects O\nGerman B-MISC\ncall I-MISC\n\nPeter B-PER\nBlackburn I-PER\n"),
+  bytesOf("# global.columns = ID FORM X:NE\n1-2\tam\t_\n1\tan\tO\n2\tRhein\tB-LOC\n\n1\tBonn\tB-LOC\n"),
+  bytesOf("1\tBonn\t_\t_\t_\t_\t_\t_\t_\tstart_char=0|ner=S-LOC\n2.1\t_\t_\t_\t_\t_\t_\t_\t_\t_\n"),
   bytesOf("张\tB-PER\n三\tE-PER\n在\tO\n北\tS-LOC\n\n李\tO\n"),
 ];
 const LABELLED_LINES = [bytesOf("__label__good a film, seen twice\n__label__bad __label__long no\nlast __label__good\n")];
@@ -323,6 +327,23 @@ export const DATA_READERS: readonly FuzzReader[] = [
     valid: () => SPANS,
     structured: anyJsonLines,
     read: (b) => parseSpanLines(text(b), "f", { offsets: b.length % 2 === 0 ? "utf-16" : "code-points" }),
+  },
+  {
+    name: "standoff",
+    ...QUICK,
+    valid: () => [bytesOf("T1\tPER 0 3\tAnn\nT2\tLOC 7 10;11 15\tNew York\nR1\tIn Arg1:T1 Arg2:T2\n#1\tAnnotatorNotes T1\tx\n")],
+    structured: anyLines(/[\t ;]/),
+    read: (b) =>
+      readStandoff(
+        archiveTree(
+          [
+            { name: "a.txt", bytes: bytesOf("Ann in\r\nNew York") },
+            { name: "a.ann", bytes: b },
+          ],
+          "f",
+        ),
+        {},
+      ),
   },
   {
     name: "token-rows",
