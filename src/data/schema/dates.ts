@@ -35,7 +35,9 @@ const MONTHS: ReadonlyMap<string, number> = new Map(
   ].flatMap((names, month) => names.split(" ").map((name) => [name, month + 1] as const)),
 );
 const ZONE = String.raw`(?<zone>(?:utc|gmt)?[\-+]\d{2}(?::?\d{2})?|z|utc|gmt|[ecmp][sd]t|ces?t|mes?z)?`;
-const TIME = String.raw`(?:[T,:]?\s*(?<part>[上下]午|오[전후])?\s*(?<hour>\d{1,2}):(?<minute>\d{2})(?::(?<second>\d{2})(?:[.,](?<fraction>\d{1,9}))?)?\s*(?<half>[ap])?\.?m?\.?\s*${ZONE}(?:\s*\([^()]*\))?)?`;
+/** Before and after noon. */
+const HALF_DAY = "[上下]午|오[전후]";
+const TIME = String.raw`(?:[T,:]?\s*(?<part>${HALF_DAY})?\s*(?<hour>\d{1,2}):(?<minute>\d{2})(?::(?<second>\d{2})(?:[.,](?<fraction>\d{1,9}))?)?\s*(?<half>[ap])?\.?m?\.?\s*${ZONE}(?:\s*\([^()]*\))?)?`;
 const pattern = (date: string): RegExp => new RegExp(`^${date}${TIME}$`, "iu");
 
 const NUMBERS = pattern(String.raw`(\d{1,2})([\-\/.])\s?(\d{1,2})\2\s?(\d{4}|\d{2})`);
