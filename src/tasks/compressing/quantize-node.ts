@@ -279,7 +279,7 @@ export async function quantizeRun(path: string, request: QuantizeRequest, contex
       `prompts are computed ${quantized.prompt === "as tokens" ? "as single tokens are" : `in ${quantized.prompt}`}, as measured`,
     );
   if (quantized.layers.every((layer) => layer.form === "float32"))
-    note(`no layer gains by ${form} on this machine: the model stays in float32`, true);
+    note(`no layer is faster by ${form} for certain on this machine: the model stays in float32`, true);
   return await writeCompressed(
     {
       source,
