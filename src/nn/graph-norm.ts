@@ -63,6 +63,15 @@ export interface ChannelStatistics {
 }
 
 const EPSILON = 1e-5;
+/** Filters are made longer or shorter by this at most. */
+const MOST_FACTOR = 1e3;
+
+/** The factor that gives a filter of a weight [out, …] the root mean square of Kaiming's initialization by fan out; 1 for one of zeros. He et al. 2015, arXiv:1502.01852. */
+function startFactor(filter: Float64Array, [out = 1, , ...kernel]: readonly number[]): number {
+  const own = Math.sqrt(filter.reduce((sum, w) => sum + w * w, 0) / filter.length);
+  const wanted = Math.sqrt(2 / kernel.reduce((product, side) => product * side, out));
+  return own === 0 ? 1 : Math.min(MOST_FACTOR, Math.max(1 / MOST_FACTOR, wanted / own));
+}
 
 /**
  * A batch normalization behind a convolution without its bias, which becomes the shift. Its parts are named as those of `BatchNorm2d`.
@@ -100,16 +109,27 @@ export class GraphNorm extends Module {
     return { weight: `${path}.weight`, mean: `${path}.running_mean`, variance: `${path}.running_var` };
   }
 
-  /** Sets the numbers with which all computes what it did without, from the statistics of the convolution's output with its bias. */
+  /**
+   * Sets the numbers with which all computes what it did without, from the statistics of the convolution's output with its bias. Filters get the length
+   * that they have when a training begins: behind a normalization it is free, and sets how fast they turn, and folding made those of depthwise
+   * convolutions ten times as long.
+   */
   start(values: Map<string, TensorData>, { mean, variance }: ChannelStatistics): void {
-    const bias = values.get(this.biasName) as TensorData;
-    const shift = toNumbers(bias);
+    const weight = values.get(this.weightName) as TensorData;
+    const filters = toNumbers(weight);
+    const size = filters.length / mean.length;
+    const factors = mean.map((_, c) => startFactor(filters.subarray(c * size, (c + 1) * size), weight.shape));
+    const factor = (c: number): number => factors[c] as number;
+    const bias = toNumbers(values.get(this.biasName) as TensorData);
     const vector = (numbers: ArrayLike<number>): TensorData => fromNumbers("float32", [mean.length], Array.from(numbers));
     const paths = this.#paths;
-    values.set(paths.weight, vector(variance.map((v) => Math.sqrt(v + EPSILON))));
-    values.set(paths.mean, vector(mean.map((m, c) => m - (shift[c] as number))));
-    values.set(paths.variance, vector(variance));
+    const scaled = variance.map((v, c) => v * factor(c) ** 2);
+    values.set(paths.weight, vector(scaled.map((v, c) => Math.sqrt(v + EPSILON) / factor(c))));
+    values.set(paths.mean, vector(mean.map((m, c) => (m - (bias[c] as number)) * factor(c))));
+    values.set(paths.variance, vector(scaled));
     values.set(this.biasName, vector(mean));
+    const rescaled = filters.map((w, i) => w * factor(Math.floor(i / size)));
+    values.set(this.weightName, fromNumbers(weight.dtype, weight.shape, rescaled));
   }
 
   /** Folds it into the weight and the bias of its convolution, and takes its own numbers away. */

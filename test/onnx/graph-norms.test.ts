@@ -101,6 +101,16 @@ test("a graph computes the same with normalizations put back, and once they are 
   assert.ok(graph.readers.get("onnx::Conv_1_norm.weight")?.includes("path/to/Conv_a"));
   assertClose((await computed(graph, { y: forward(graph) }, x))["y"], expected);
 
+  // Filters of both are as long as Kaiming's initialization makes them: the root mean square is √(2 / (4·9)).
+  for (const name of ["onnx::Conv_1", "onnx::Conv_3"]) {
+    const filters = toNumbers(graph.values.get(name) as TensorData);
+    const size = filters.length / 4;
+    for (let c = 0; c < 4; c++) {
+      const squares = filters.subarray(c * size, (c + 1) * size).reduce((sum, value) => sum + value * value, 0);
+      assert.ok(Math.abs(squares / size - 2 / 36) < 1e-6, `${name} ${c}`);
+    }
+  }
+
   // As if they had learned: other scales, shifts, and statistics.
   const learned = new Map(
     [...graph.values].map(([name, t]): [string, TensorData] => [
