@@ -229,7 +229,7 @@ class Recurrence {
     return stack(this.#suffixes.map((suffix) => (suffix === "" ? steps : steps.flip(0))));
   }
 
-  /** What the directions put out, [D, T, N, H], in the order of time: [N, T, H·directions]. */
+  /** Outputs of the directions, [D, T, N, H], in the order of time: [N, T, H·directions]. */
   #inTime(output: Tensor): Tensor {
     const each = this.#suffixes.map((suffix, d) => {
       const steps = output.slice(0, d, d + 1).squeeze(0);

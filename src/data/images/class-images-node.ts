@@ -9,7 +9,7 @@ import { IMAGE_FILE } from "./manifest.js";
 import type { Parts } from "../parts.js";
 import type { TarFile } from "./tar.js";
 
-/** What cameras and programs call an image, which is no class. */
+/** Names that cameras and programs give to images, which are no classes. */
 const NO_CLASS = /^(?:im|ima?ge?s?|dsc[nf]?|pxl|mvi|dji|wa|photo|picture|pic|frame|screenshot|scan|sample|train|test|val)$/i;
 
 const IMAGES: ExampleFiles = {
