@@ -133,8 +133,10 @@ export async function readClassFolders(folder: string, kind: ExampleFiles, notes
   const around = wrappers(files.map(stepsOf), kind);
   const pathOf = (file: string): string[] => stepsOf(file).slice(around);
   const found = files.map((file) => ({ path: pathOf(file), file: { source: file } }));
+  const said = notes.length;
   const byPart = sorted(found, kind, notes);
-  if (byPart.size === 0 || sideBySide(found, kind) !== undefined) return byPart;
+  // Classes in names of files are said; folders are then none.
+  if (byPart.size === 0 || notes.length > said) return byPart;
   const folders = listed
     .filter((entry) => entry.isDirectory())
     .map((entry) => stepsOf(join(entry.parentPath, entry.name)))
