@@ -112,7 +112,7 @@ export class GraphNorm extends Module {
   /**
    * Sets the numbers with which all computes what it did without, from the statistics of the convolution's output with its bias. Filters get the length
    * that they have when a training begins: behind a normalization it is free, and sets how fast they turn, and folding made those of depthwise
-   * convolutions ten times as long.
+   * convolutions many times as long.
    */
   start(values: Map<string, TensorData>, { mean, variance }: ChannelStatistics): void {
     const weight = values.get(this.weightName) as TensorData;
