@@ -271,7 +271,7 @@ test("limits that contradict each other, and hardware without a needed field, ar
   refused({ model: { kind: "sizes", sizes: { ...GPT2, heads: 5 } } }, /expected a width that 5 heads divide, got 768/);
 });
 
-/** What a function throws. */
+/** Runs a function, and returns the error that it throws, if any. */
 function thrownBy(f: () => unknown): unknown {
   try {
     f();
