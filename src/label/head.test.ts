@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { openStore } from "../store/store.js";
 import { submit } from "./answers.js";
@@ -71,12 +74,15 @@ describe("the head that learns from the labels", () => {
   });
 });
 
-test("after a few labels the next items have proposals with their reasons", async () => {
-  await using store = await openStore(":memory:");
+test("after a few labels the next items have proposals with their reasons", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "descent-head-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, "labels.db");
+  await using store = await openStore(path);
   const scheme: Scheme = { kind: "text-classes", labels: [{ name: "good" }, { name: "bad" }], several: false, overlap: "none" };
   const workspace = await Workspace.open(store, { id: "p", name: "p", scheme });
   await workspace.expectItems(texts.map((text) => ({ text })));
-  await using learner = new Learner(workspace, { options: { classes: 2, several: false }, texts });
+  await using learner = new Learner(workspace, { scheme, store: path, project: "p", texts });
   await learner.settled();
   for (const position of [0, 4, 1, 5, 2]) {
     const value = { classes: [position < 4 ? "good" : "bad"] };

@@ -75,7 +75,7 @@ export async function startLabelling(options: LabellingOptions): Promise<Labelli
     const proposals =
       model === undefined ? undefined : await Proposals.start(workspace, { model, scheme, folder: read.folder }, note);
     const settings = { note, proposes: proposals === undefined };
-    const learner = learns(options) ? new Learner(workspace, learnerData(scheme, read), settings) : undefined;
+    const learner = learns(options) ? new Learner(workspace, learnerData(options, id, read), settings) : undefined;
     return await serveLabelling(options, { workspace, read, learner, proposals });
   } catch (error) {
     await store.close();
@@ -128,9 +128,9 @@ async function serveLabelling(options: LabellingOptions, { workspace, read, lear
   };
 }
 
-function learnerData({ labels, several }: Scheme, { items, folder }: ReadItems): LearnerData {
-  const options = { classes: labels.length, several };
+function learnerData({ scheme, store }: LabellingOptions, project: string, { items, folder }: ReadItems): LearnerData {
+  const data = { scheme: { labels: scheme.labels, several: scheme.several }, store, project };
   return items[0]?.text === undefined
-    ? { options, images: { folder, files: items.map(({ image }) => image?.file ?? "") } }
-    : { options, texts: items.map(({ text = "" }) => text) };
+    ? { ...data, images: { folder, files: items.map(({ image }) => image?.file ?? "") } }
+    : { ...data, texts: items.map(({ text = "" }) => text) };
 }

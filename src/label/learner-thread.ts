@@ -1,20 +1,31 @@
-/** @module The thread of the head that learns as people label: features once, then a training for each request. */
+/**
+ * @module The thread of the head that learns as people label: features once, then a training for each request. It reads the labels through a connection of its own, so
+ * that nobody's answer waits for it.
+ */
 import { parentPort, workerData } from "node:worker_threads";
+import type { Kysely } from "kysely";
 import type { Matrix } from "../classical/matrix.js";
 import { selectRows } from "../classical/matrix.js";
 import { imageFeatures, TextFeatures } from "./features.js";
 import { chooseDiverse, uncertainty } from "./active-learning.js";
 import { fitHead, likeliest, probabilities } from "./head.js";
 import type { HeadOptions, Labelled } from "./head.js";
+import { valueSchema } from "./scheme.js";
+import type { Scheme } from "./scheme.js";
+import { openStore } from "../store/store.js";
+import type { Tables } from "../store/tables.js";
 
 export interface LearnerData {
-  readonly options: HeadOptions;
+  readonly scheme: Pick<Scheme, "labels" | "several">;
+  /** The database, as `openStore` takes it, and the project in it. */
+  readonly store: string;
+  readonly project: string;
   /** The items in their order: texts, or the files of images and their folder. */
   readonly texts?: readonly string[];
   readonly images?: { readonly folder: string; readonly files: readonly string[] };
 }
 
-export interface LearnRequest {
+interface Known {
   readonly labelled: readonly Labelled[];
   /** Rows that people still label, or a sample of them. */
   readonly open: readonly number[];
@@ -35,11 +46,18 @@ export interface NextItem {
 export interface Learned {
   /** Those that teach most first. */
   readonly next: readonly NextItem[];
+  /** Labels that it was trained on. */
+  readonly labels: number;
   readonly seconds: number;
 }
 
+/** The answer to a request: what was learned, or why nothing was. */
+export type LearnerAnswer = Learned | { readonly failed: string };
+
 /** Items that are chosen at once: enough until the next training, also for several people. */
 const BATCH = 40;
+/** Open items that are looked at: of more, every so many-th, and others each time. */
+const MOST_CANDIDATES = 20_000;
 /** Every so many-th row, so that at most `most` are left. */
 const thinned = (rows: readonly number[], most: number): readonly number[] => {
   const step = Math.ceil(rows.length / most);
@@ -50,7 +68,7 @@ function learn(
   x: Matrix,
   features: TextFeatures | undefined,
   options: HeadOptions,
-  { labelled, open }: LearnRequest,
+  { labelled, open }: Known,
 ): NextItem[] {
   const head = fitHead(x, labelled, options);
   if (head === undefined) {
@@ -73,15 +91,49 @@ function learn(
   });
 }
 
-async function main({ options, texts, images }: LearnerData): Promise<void> {
+/** Reads the labels so far, and the items that are still open. */
+async function readKnown(db: Kysely<Tables>, { project, scheme }: LearnerData, round: number): Promise<Known> {
+  const indices = new Map(scheme.labels.map(({ name }, k) => [name, k]));
+  const answers = await db
+    .selectFrom("annotation")
+    .select(["position", "value"])
+    .where((eb) => eb.and({ project, state: "submitted" }))
+    .execute();
+  const openItems = db.selectFrom("item").where("project", "=", project).where("open", "=", 1);
+  const { count } = await openItems.select(({ fn }) => fn.countAll<number | string>().as("count")).executeTakeFirstOrThrow();
+  const step = Math.max(1, Math.ceil(Number(count) / MOST_CANDIDATES));
+  const open = await openItems
+    .select("position")
+    .where((query) => query(query("position", "%", query.lit(step)), "=", round % step))
+    .orderBy("position")
+    .execute();
+  return {
+    labelled: answers.flatMap(({ position, value }) => {
+      const parsed = valueSchema.parse(JSON.parse(value));
+      return "classes" in parsed ? [{ row: position, classes: parsed.classes.map((name) => indices.get(name) as number) }] : [];
+    }),
+    open: open.map(({ position }) => position),
+  };
+}
+
+async function main(data: LearnerData): Promise<void> {
   const port = parentPort;
   if (port === null) return;
+  const { scheme, texts, images } = data;
+  const options: HeadOptions = { classes: scheme.labels.length, several: scheme.several };
   const features = texts === undefined ? undefined : new TextFeatures(texts);
   const x: Matrix = features?.x ?? (await imageFeatures(images?.folder ?? "", images?.files ?? []));
-  port.on("message", (request: LearnRequest) => {
+  const { db } = await openStore(data.store);
+  let rounds = 0;
+  const answer = async (): Promise<Learned> => {
     const start = performance.now();
-    const next = learn(x, features, options, request);
-    port.postMessage({ next, seconds: (performance.now() - start) / 1000 } satisfies Learned);
+    const known = await readKnown(db, data, rounds++);
+    const next = learn(x, features, options, known);
+    return { next, labels: known.labelled.length, seconds: (performance.now() - start) / 1000 };
+  };
+  const send = (message: LearnerAnswer): void => port.postMessage(message);
+  port.on("message", () => {
+    answer().then(send, (error: unknown) => send({ failed: (error as Error).message }));
   });
 }
 

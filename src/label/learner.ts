@@ -3,19 +3,18 @@
  * come next, with its answers to them.
  */
 import type { Worker } from "node:worker_threads";
+import { sql } from "kysely";
+import type { PredictionTable } from "../store/tables.js";
 import { TaskQueue } from "../util/task-queue.js";
 import type { ModelState } from "./api.js";
-import type { Learned, LearnRequest, LearnerData } from "./learner-thread.js";
+import type { Learned, LearnerAnswer, LearnerData, NextItem } from "./learner-thread.js";
 import { sameValue } from "./same-value.js";
-import { valueSchema } from "./scheme.js";
 import type { Value } from "./scheme.js";
 import type { Workspace } from "./workspace.js";
 import { newThread } from "../util/thread-node.js";
 
 /** Labels between two trainings. */
 const EVERY = 5;
-/** Open items that are looked at: of more, every so many-th, and others each time. */
-const MOST_CANDIDATES = 20_000;
 /** Answers that the model's agreement is counted over. */
 const RECENT = 50;
 
@@ -35,7 +34,6 @@ export class Learner implements AsyncDisposable {
   #answered: ((learned: Learned) => void) | undefined;
   #failed: ((error: Error) => void) | undefined;
   #labels = 0;
-  #trained = 0;
   #trainedOn = 0;
   #seconds: number | undefined;
   #closed = false;
@@ -46,7 +44,10 @@ export class Learner implements AsyncDisposable {
     this.#note = note;
     this.#proposes = proposes;
     this.#worker = newThread(new URL("./learner-thread.js", import.meta.url), data);
-    this.#worker.on("message", (learned: Learned) => this.#answered?.(learned));
+    this.#worker.on("message", (answer: LearnerAnswer) => {
+      if ("failed" in answer) this.#failed?.(new Error(answer.failed));
+      else this.#answered?.(answer);
+    });
     this.#worker.on("error", (error: Error) => this.#end(error));
     this.#worker.on("exit", () => this.#end(new Error("the model's thread has ended")));
     this.#worker.unref();
@@ -95,16 +96,15 @@ export class Learner implements AsyncDisposable {
     this.#queue
       .run(async () => {
         if (this.#closed) return;
-        const request = await this.#request();
         const learned = await new Promise<Learned>((resolve, reject) => {
           this.#answered = resolve;
           this.#failed = reject;
           // A training holds the process, a thread that waits doesn't.
           this.#worker.ref();
-          this.#worker.postMessage(request);
+          this.#worker.postMessage(undefined);
         }).finally(() => this.#worker.unref());
-        this.#labels = Math.max(this.#labels, request.labelled.length);
-        this.#trainedOn = request.labelled.length;
+        this.#labels = Math.max(this.#labels, learned.labels);
+        this.#trainedOn = learned.labels;
         this.#seconds = learned.seconds;
         await this.#store(learned);
       })
@@ -113,35 +113,9 @@ export class Learner implements AsyncDisposable {
       });
   }
 
-  /** The labels so far, and the items that are still open. */
-  async #request(): Promise<LearnRequest> {
-    const { db, project, scheme } = this.#workspace;
-    const indices = new Map(scheme.labels.map(({ name }, k) => [name, k]));
-    const answers = await db
-      .selectFrom("annotation")
-      .select(["position", "value"])
-      .where((eb) => eb.and({ project: project.id, state: "submitted" }))
-      .execute();
-    const openItems = db.selectFrom("item").where("project", "=", project.id).where("open", "=", 1);
-    const { count } = await openItems.select(({ fn }) => fn.countAll<number | string>().as("count")).executeTakeFirstOrThrow();
-    // Rows that nobody would look at would only keep people waiting while they are read.
-    const step = Math.max(1, Math.ceil(Number(count) / MOST_CANDIDATES));
-    const open = await openItems
-      .select("position")
-      .where((query) => query(query("position", "%", query.lit(step)), "=", this.#trained++ % step))
-      .orderBy("position")
-      .execute();
-    return {
-      labelled: answers.flatMap(({ position, value }) => {
-        const parsed = valueSchema.parse(JSON.parse(value));
-        return "classes" in parsed ? [{ row: position, classes: parsed.classes.map((name) => indices.get(name) as number) }] : [];
-      }),
-      open: open.map(({ position }) => position),
-    };
-  }
-
+  /** Writes in few statements, since an answer that comes meanwhile waits for them. */
   async #store({ next }: Learned): Promise<void> {
-    const { db, project, scheme } = this.#workspace;
+    const { db, project } = this.#workspace;
     await db.transaction().execute(async (transaction) => {
       await transaction
         .updateTable("item")
@@ -151,26 +125,51 @@ export class Learner implements AsyncDisposable {
         .where("open", "in", [0, 1])
         .where("priority", ">", 0)
         .execute();
-      for (const [place, { row, prediction }] of next.entries()) {
-        await transaction
-          .updateTable("item")
-          .set({ priority: 1 - place / (next.length + 1) })
-          .where((eb) => eb.and({ project: project.id, position: row }))
-          .execute();
-        if (prediction === undefined || !this.#proposes) continue;
-        const value: Value = { classes: prediction.classes.map((k) => scheme.labels[k]?.name ?? "") };
-        const set = {
-          value: JSON.stringify(value),
-          confidence: prediction.confidence,
-          source: `head trained on ${this.#trainedOn} labels`,
-          explanation: prediction.reasons === undefined ? null : JSON.stringify(prediction.reasons),
-        };
-        await transaction
-          .insertInto("prediction")
-          .values({ project: project.id, position: row, ...set })
-          .onConflict((conflict) => conflict.columns(["project", "position"]).doUpdateSet(set))
-          .execute();
-      }
+      if (next.length === 0) return;
+      const place = sql.join(
+        next.map(({ row }, i) => sql`when ${sql.lit(row)} then ${sql.lit(1 - i / (next.length + 1))}`),
+        sql` `,
+      );
+      await transaction
+        .updateTable("item")
+        .set({ priority: sql<number>`case position ${place} end` })
+        .where("project", "=", project.id)
+        .where(
+          "position",
+          "in",
+          next.map(({ row }) => row),
+        )
+        .execute();
+      const proposals = this.#proposes ? next.flatMap((item) => this.#proposal(item)) : [];
+      if (proposals.length === 0) return;
+      await transaction
+        .insertInto("prediction")
+        .values(proposals)
+        .onConflict((conflict) =>
+          conflict.columns(["project", "position"]).doUpdateSet(({ ref }) => ({
+            value: ref("excluded.value"),
+            confidence: ref("excluded.confidence"),
+            source: ref("excluded.source"),
+            explanation: ref("excluded.explanation"),
+          })),
+        )
+        .execute();
     });
+  }
+
+  #proposal({ row, prediction }: NextItem): PredictionTable[] {
+    if (prediction === undefined) return [];
+    const { project, scheme } = this.#workspace;
+    const value: Value = { classes: prediction.classes.map((k) => scheme.labels[k]?.name ?? "") };
+    return [
+      {
+        project: project.id,
+        position: row,
+        value: JSON.stringify(value),
+        confidence: prediction.confidence,
+        source: `head trained on ${this.#trainedOn} labels`,
+        explanation: prediction.reasons === undefined ? null : JSON.stringify(prediction.reasons),
+      },
+    ];
   }
 }
