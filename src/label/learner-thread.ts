@@ -64,12 +64,7 @@ const thinned = (rows: readonly number[], most: number): readonly number[] => {
   return step <= 1 ? rows : rows.filter((_, i) => i % step === 0);
 };
 
-function learn(
-  x: Matrix,
-  features: TextFeatures | undefined,
-  options: HeadOptions,
-  { labelled, open }: Known,
-): NextItem[] {
+function learn(x: Matrix, features: TextFeatures | undefined, options: HeadOptions, { labelled, open }: Known): NextItem[] {
   const head = fitHead(x, labelled, options);
   if (head === undefined) {
     // Nothing is known yet: what is unlike the rest shows most of the data.

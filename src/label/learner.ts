@@ -146,11 +146,11 @@ export class Learner implements AsyncDisposable {
         .insertInto("prediction")
         .values(proposals)
         .onConflict((conflict) =>
-          conflict.columns(["project", "position"]).doUpdateSet(({ ref }) => ({
-            value: ref("excluded.value"),
-            confidence: ref("excluded.confidence"),
-            source: ref("excluded.source"),
-            explanation: ref("excluded.explanation"),
+          conflict.columns(["project", "position"]).doUpdateSet((excluded) => ({
+            value: excluded.ref("excluded.value"),
+            confidence: excluded.ref("excluded.confidence"),
+            source: excluded.ref("excluded.source"),
+            explanation: excluded.ref("excluded.explanation"),
           })),
         )
         .execute();
