@@ -3,6 +3,7 @@
  */
 import { HttpError } from "./http-error.js";
 import { joinBytes } from "../util/join-arrays.js";
+import { shown } from "./shown.js";
 
 /** The bounds of a body. */
 export interface BodyLimits {
@@ -53,39 +54,91 @@ async function announcedBody(request: Request, length: number, timeoutMs: number
   }
 }
 
-/**
- * All bytes of a body.
- *
- * Errors: HttpError 413 for more bytes than allowed, 408 for a sender that takes too long, 400 for a body that is cut short.
- */
-export async function readBody(request: Request, limits: BodyLimits = BODY_LIMITS): Promise<Uint8Array<ArrayBuffer>> {
-  const { maxBodyBytes, bodyTimeoutMs } = limits;
-  const announced = announcedLength(request, maxBodyBytes);
-  if (announced !== undefined && !request.headers.has("transfer-encoding"))
-    return announcedBody(request, announced, bodyTimeoutMs);
-  const reader = request.body?.getReader() as ReadableStreamDefaultReader<Uint8Array> | undefined;
-  if (reader === undefined) return new Uint8Array();
-  const { expired, stop } = deadline(bodyTimeoutMs);
+/** All bytes of a stream, as far as it may be long, until `expired` rejects; `got` is what a longer one is called. */
+async function allBytes(
+  stream: ReadableStream<Uint8Array>,
+  most: number,
+  got: string,
+  expired: Promise<never>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const reader = stream.getReader();
   const parts: Uint8Array[] = [];
   let length = 0;
   try {
     for (;;) {
       const { done, value } = await Promise.race([reader.read(), expired]);
-      if (done) break;
+      if (done) return joinBytes(parts);
       length += value.length;
-      if (length > maxBodyBytes) throw tooLarge(maxBodyBytes, "more");
+      if (length > most) throw tooLarge(most, got);
       parts.push(value);
     }
   } catch (error) {
     reader.cancel().catch(() => undefined);
-    if (error instanceof HttpError) throw error;
-    throw new HttpError(400, "body: expected all of it, got a part", { cause: error });
+    throw error;
+  }
+}
+
+/** HttpError as it is; what a stream fails with as the sender's fault. */
+const asSenders = (cause: unknown, message: string): HttpError =>
+  cause instanceof HttpError ? cause : new HttpError(400, message, { cause });
+
+/** The bytes of a body as they were sent. */
+async function sentBody(request: Request, { maxBodyBytes, bodyTimeoutMs }: BodyLimits): Promise<Uint8Array<ArrayBuffer>> {
+  const announced = announcedLength(request, maxBodyBytes);
+  if (announced !== undefined && !request.headers.has("transfer-encoding"))
+    return announcedBody(request, announced, bodyTimeoutMs);
+  if (request.body === null) return new Uint8Array();
+  const { expired, stop } = deadline(bodyTimeoutMs);
+  try {
+    const bytes = await allBytes(request.body, maxBodyBytes, "more", expired);
+    if (announced === undefined || announced === bytes.length) return bytes;
+    throw new HttpError(400, `body: expected the ${announced} bytes that were announced, got ${bytes.length}`);
+  } catch (error) {
+    throw asSenders(error, "body: expected all of it, got a part");
   } finally {
     stop();
   }
-  if (announced !== undefined && announced !== length)
-    throw new HttpError(400, `body: expected the ${announced} bytes that were announced, got ${length}`);
-  return joinBytes(parts);
+}
+
+/** The ways of packing that are read, by their names in `content-encoding`. */
+const PACKINGS: ReadonlyMap<string, CompressionFormat> = new Map([
+  ["gzip", "gzip"],
+  ["x-gzip", "gzip"],
+  ["deflate", "deflate"],
+]);
+
+/** What was packed, unpacked as far as it may be large: a few bytes can stand for very many. */
+async function unpacked(
+  bytes: Uint8Array<ArrayBuffer>,
+  format: CompressionFormat,
+  { maxBodyBytes, bodyTimeoutMs }: BodyLimits,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { expired, stop } = deadline(bodyTimeoutMs);
+  try {
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream(format));
+    return await allBytes(stream, maxBodyBytes, "more once it is unpacked", expired);
+  } catch (error) {
+    throw asSenders(error, `body: expected ${format}, as content-encoding says, got something else`);
+  } finally {
+    stop();
+  }
+}
+
+/**
+ * All bytes of a body, unpacked where `content-encoding` says gzip or deflate.
+ *
+ * Errors: HttpError 413 for more bytes than allowed, packed or not, 408 for a sender that takes too long, 400 for a body that is cut short or not as it was
+ * packed, 415 for another packing.
+ */
+export async function readBody(request: Request, limits: BodyLimits = BODY_LIMITS): Promise<Uint8Array<ArrayBuffer>> {
+  const coding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
+  if (coding === "identity" || coding === "") return sentBody(request, limits);
+  const format = PACKINGS.get(coding);
+  if (format === undefined)
+    throw new HttpError(415, `content-encoding: expected gzip or deflate, got ${shown(coding)}; send the body as it is`, {
+      headers: { "accept-encoding": "gzip, deflate" },
+    });
+  return unpacked(await sentBody(request, limits), format, limits);
 }
 
 /** A part of a form: a text, or a file's bytes. */

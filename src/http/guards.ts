@@ -2,7 +2,7 @@
  * @module Checks of every HTTP side before a route is reached, as middleware: the request's id, Host and Origin, its key and its rate. Failures become
  * answers in the form of the interface that was asked.
  */
-import type { Context, ErrorHandler, MiddlewareHandler } from "hono";
+import type { Context, ErrorHandler, Hono, MiddlewareHandler, NotFoundHandler } from "hono";
 import type { FailureBody } from "./http-error.js";
 import { failureOf, failureResponse, HttpError } from "./http-error.js";
 import type { ApiKeys, KeyOwner } from "./keys.js";
@@ -10,6 +10,7 @@ import type { OriginRules } from "./origin.js";
 import { corsHeaders, expectOrigin } from "./origin.js";
 import { RateLimiter } from "./rate-limit.js";
 import { requestId } from "./request-id.js";
+import { shown } from "./shown.js";
 
 /** Variables that the guards leave for routes. */
 export interface Guarded {
@@ -72,9 +73,25 @@ export const answerErrors =
     return response;
   };
 
-/** The failure of a path that there is not. */
-export const notFound = (path: string): HttpError =>
-  new HttpError(
-    404,
-    `route: expected a path of this server, got ${JSON.stringify(path.slice(0, 100))}; /openapi.json lists them`,
+const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
+/** The methods for which an app has a route of its own at a path: not middleware, nor a route of all paths. */
+function methodsAt<E extends Guarded>(app: Hono<E>, path: string): string[] {
+  const own = METHODS.filter((method) =>
+    app.router.match(method, path)[0].some(([[, route]]) => route.method === method && !route.path.endsWith("*")),
   );
+  return own.flatMap((method) => (method === "GET" ? [method, "HEAD"] : [method]));
+}
+
+/** Answers what no route of an app takes. Errors: HttpError 405, with the methods that the path has, or 404 for a path that there is not. */
+export const unknownRoute =
+  <E extends Guarded>(app: Hono<E>): NotFoundHandler<E> =>
+  (c) => {
+    const { method, path } = c.req;
+    const allowed = methodsAt(app, path);
+    if (allowed.length > 0)
+      throw new HttpError(405, `method: expected ${allowed.join(" or ")} at ${shown(path)}, got ${shown(method)}`, {
+        headers: { allow: [...allowed, "OPTIONS"].join(", ") },
+      });
+    throw new HttpError(404, `route: expected a path of this server, got ${shown(path)}; /openapi.json lists them`);
+  };

@@ -1,14 +1,19 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import test from "node:test";
+import { Worker } from "node:worker_threads";
+import { deflateSync, gzipSync } from "node:zlib";
 import { Hono } from "hono";
 import * as z from "zod";
 import { SessionError } from "../util/errors.js";
 import { formParts, readBody } from "./body.js";
 import type { Guarded } from "./guards.js";
-import { answerErrors, guards } from "./guards.js";
+import { answerErrors, guards, unknownRoute } from "./guards.js";
 import { failureOf, failureResponse, HttpError, retryLater } from "./http-error.js";
 import { expectNoDuplicates, parseBody } from "./json.js";
 import { ApiKeys, newApiKey } from "./keys.js";
+import { listen } from "./listen-node.js";
 import { expectOrigin, hostName, LOOPBACK_HOSTS } from "./origin.js";
 import { Admission, RateLimiter } from "./rate-limit.js";
 
@@ -51,6 +56,61 @@ test("a body is read with bounds on its size and its time", async () => {
     { name: "image", value: new Uint8Array([1, 2]) },
   ]);
   await assert.rejects(formParts(new Uint8Array([1, 2, 3]), "multipart/form-data; boundary=x"), status(400));
+});
+
+test("a packed body is unpacked, however little it was packed into, within the bound", async () => {
+  const post = (body: Uint8Array<ArrayBuffer>, coding: string): Request =>
+    new Request("http://x/", { method: "POST", body, headers: { "content-encoding": coding } });
+  const text = "a text of a request";
+  for (const [coding, pack] of [
+    ["gzip", gzipSync],
+    ["x-gzip", gzipSync],
+    ["GZIP", gzipSync],
+    ["deflate", deflateSync],
+    ["identity", Buffer.from],
+  ] as const)
+    assert.equal(new TextDecoder().decode(await readBody(post(new Uint8Array(pack(text)), coding), limits)), text);
+  const failed = async (body: Uint8Array, coding: string): Promise<HttpError> => {
+    const error: unknown = await readBody(post(new Uint8Array(body), coding), limits).catch((reason: unknown) => reason);
+    assert.ok(error instanceof HttpError, coding);
+    return error;
+  };
+  const bomb = gzipSync(Buffer.alloc(30_000));
+  assert.ok(bomb.length < limits.maxBodyBytes);
+  assert.match((await failed(bomb, "gzip")).message, /at most 100 bytes, got more once it is unpacked/);
+  assert.equal((await failed(bomb, "gzip")).status, 413);
+  // Packed, it is too large already.
+  assert.equal((await failed(gzipSync(randomBytes(200)), "gzip")).status, 413);
+  assert.equal((await failed(gzipSync(text).subarray(0, 20), "gzip")).status, 400);
+  assert.equal((await failed(Buffer.from(text), "deflate")).status, 400);
+  for (const coding of ["br", "gzip, gzip"]) {
+    const { status, headers } = await failed(Buffer.from(text), coding);
+    assert.deepEqual([status, headers["accept-encoding"]], [415, "gzip, deflate"]);
+  }
+});
+
+test("a server that ends answers what has reached it, also where it was kept from reading", async () => {
+  const { port, close } = await listen(() => new Response("answered"), { host: "127.0.0.1", port: 0 });
+  const client = new Worker(
+    `const { parentPort } = require("node:worker_threads");
+     const { get } = require("node:http");
+     parentPort.on("message", (port) =>
+       get({ port, host: "127.0.0.1" }, (response) => response.on("data", (data) => parentPort.postMessage(String(data))))
+         .on("socket", (socket) => socket.on("connect", () => parentPort.postMessage("connected")))
+         .on("error", (error) => parentPort.postMessage(error.code)));`,
+    { eval: true },
+  );
+  await once(client, "online");
+  const messages: string[] = [];
+  client.on("message", (message: string) => messages.push(message));
+  const ended = close(1000);
+  client.postMessage(port);
+  // A process that gets no processor: its timers are due before it has looked at what arrived.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+  await ended;
+  while (messages.length < 2) await once(client, "message");
+  await client.terminate();
+  assert.deepEqual(messages, ["connected", "answered"]);
 });
 
 test("hosts and origins of others are refused", () => {
@@ -134,4 +194,32 @@ test("what went wrong inside stays inside", async () => {
   assert.equal(broken.headers.get("x-request-id"), "r1");
   assert.doesNotMatch(await broken.text(), /secret/);
   assert.deepEqual(reported, ["r1"]);
+});
+
+test("a method that a path does not have is told from a path that there is not", async () => {
+  const app = new Hono<Guarded>();
+  app.use(guards({ rules: {} }));
+  app.onError(
+    answerErrors<Guarded>(
+      () =>
+        ({ message }) =>
+          message,
+      () => undefined,
+    ),
+  );
+  app.notFound(unknownRoute(app));
+  app.get("/both", (c) => c.text("read"));
+  app.post("/both", (c) => c.text("written"));
+  app.post("/models/:name", (c) => c.text(c.req.param("name")));
+  app.get("/*", (c) => c.notFound());
+  const asked = async (method: string, path: string) => {
+    const { status, headers } = await app.request(`http://localhost${path}`, { method });
+    return [status, headers.get("allow")];
+  };
+  assert.deepEqual(await asked("GET", "/both"), [200, null]);
+  assert.deepEqual(await asked("HEAD", "/both"), [200, null]);
+  assert.deepEqual(await asked("DELETE", "/both"), [405, "GET, HEAD, POST, OPTIONS"]);
+  assert.deepEqual(await asked("GET", "/models/a"), [405, "POST, OPTIONS"]);
+  assert.deepEqual(await asked("PROPFIND", "/models/a"), [405, "POST, OPTIONS"]);
+  for (const method of ["GET", "POST"]) assert.deepEqual(await asked(method, "/none"), [404, null]);
 });

@@ -1,9 +1,10 @@
 /**
  * @module A handler on a port: with TLS from files, bounds on headers, time and connections, and an end that answers what was accepted.
  */
+import { once } from "node:events";
 import { createServer as createPlainServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, Server as PlainServer } from "node:net";
 import { createAdaptorServer, type Http2Bindings, type HttpBindings } from "@hono/node-server";
 import { ConfigError } from "../util/errors.js";
 import { fileReason } from "../util/file-reason.js";
@@ -91,20 +92,29 @@ function refused(error: NodeJS.ErrnoException, { host, port }: ListenOptions): E
     : new ConfigError(`port: expected a free one at ${host}:${port}, got ${reason}`, { cause: error });
 }
 
-/** Connections that the system has taken already are read from meanwhile: closing the port would reset them. */
+/** Clients that have just connected have so long to ask. */
 const LAST_CALL_MS = 50;
+/** Turns of the event loop in which a connection that the system has taken is accepted, and what it has sent is read. */
+const LAST_TURNS = 3;
+
+/** Waits until what has reached this process is read, however long it was kept from running: a timer alone may end before a connection that waits is looked at. */
+async function lastCall(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  for (let turn = 0; turn < LAST_TURNS; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
 
 /** Ends a server. */
 async function closing(server: Server, graceMs: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, Math.min(graceMs, LAST_CALL_MS)));
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), graceMs);
-    server.close(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
+  const ended = once(server, "close");
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  // Closing resets connections that were not accepted yet, and those on which nothing was read.
+  await lastCall(Math.min(graceMs, LAST_CALL_MS));
+  // The port alone: an HTTP server would close connections that are new along with idle ones.
+  PlainServer.prototype.close.call(server);
+  await lastCall(0);
+  server.close();
+  await ended;
+  clearTimeout(timer);
 }
 
 /** Listens. Errors: ConfigError for a port that cannot be had, and for files that are no certificate. */

@@ -8,7 +8,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import type { ZodType } from "zod";
 import { readBody } from "../http/body.js";
-import { answerErrors, guards, notFound } from "../http/guards.js";
+import { answerErrors, guards, unknownRoute } from "../http/guards.js";
 import type { Guarded } from "../http/guards.js";
 import { HttpError, retryLater } from "../http/http-error.js";
 import { parseBody } from "../http/json.js";
@@ -149,9 +149,7 @@ export function labelApp(options: LabelAppOptions): Hono<Env> {
       options.report,
     )(asHttp(error), c),
   );
-  app.notFound((c) => {
-    throw notFound(c.req.path);
-  });
+  app.notFound(unknownRoute(app));
   app.get("/health", (c) => c.json({ status: "ok" }));
   addPeople(app, options);
   addLabelling(app, options);

@@ -5,7 +5,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
 import { matchedRoutes } from "hono/route";
 import type { FailureBody } from "../http/http-error.js";
-import { answerErrors, type Guarded, guards, notFound } from "../http/guards.js";
+import { answerErrors, type Guarded, guards, unknownRoute } from "../http/guards.js";
 import type { ApiKeys } from "../http/keys.js";
 import type { OriginRules } from "../http/origin.js";
 import { failureOf } from "../http/http-error.js";
@@ -157,9 +157,7 @@ export function createHandler(options: HandlerOptions): Handler {
       return c.body(text, 200, { "content-type": contentType });
     });
   }
-  app.notFound((c) => {
-    throw notFound(c.req.path);
-  });
+  app.notFound(unknownRoute(app));
   app.onError(
     answerErrors<Guarded>(failureBody, (error, id) => {
       // A server that is full, or whose engine was started again, has said so in its own words.
