@@ -1,10 +1,10 @@
 /**
- * @module `npm run serve-figures -- NAME [--seconds N] [--count N] [--model FILE.gguf] [--python PYTHON] [--record]`: measurements of `descent serve`, each as one JSON document, which `--record` keeps in benchmarks/serve.json.
+ * @module `npm run serve-figures -- NAME [--seconds N] [--count N] [--rate N] [--model FILE.gguf] [--python PYTHON] [--record]`: measurements of `descent serve`, each as one JSON document, which `--record` keeps in benchmarks/serve.json.
  * Linux. A load's requests have one text of 32 tokens each, for a classifier of 4 layers × 256.
  *
  * - `capacity`: texts a second beside bare onnxruntime with the same batches, with a processor that the engine leaves to HTTP and without, and p50 and p99 at 70 % of it.
  * - `overload`: three times the capacity: answers by status, latencies of those accepted in the first and the last third, memory.
- * - `reloads`, `soak`: memory over `--count` reloads, and over `--seconds` at half of the capacity; requests that were lost.
+ * - `reloads`, `soak`: memory over `--count` reloads, and over `--seconds` at `--rate` requests a second, or half of the capacity; requests that were lost.
  * - `malformed`: `--count` requests that are none.
  * - `decode`: tokens a second of one stream of `--model`, beside llama.cpp through `llama-cpp-python` where `--python` has it, in turns.
  * - `batching`: what running together gains.
@@ -22,7 +22,7 @@ import { languageFolder, linearFile, testServer } from "../../test/serve/server.
 import { batching } from "./batching.js";
 import { bareRate, textOf, writeClassifier } from "./classifier.js";
 import { closedLoad, type Outcome, poissonLoad, quantile, type Send, summary } from "./load.js";
-import { storm } from "./malformed.js";
+import { storm, STORM_LIMITS } from "./malformed.js";
 import { postBytes, RawClient } from "./raw-client.js";
 import { batchesOf, childrenOf, cpuMs, memoryOf, type Started, startServe } from "./started.js";
 
@@ -31,6 +31,7 @@ const { values, positionals } = parseArgs({
   options: {
     seconds: { type: "string" },
     count: { type: "string" },
+    rate: { type: "string" },
     model: { type: "string", default: "SmolLM2-135M-Instruct.Q4_1.gguf" },
     python: { type: "string", default: process.env["DESCENT_BENCH_PYTHON"] ?? "python3" },
     record: { type: "boolean", default: false },
@@ -41,6 +42,9 @@ const seconds = (usual: number): number => Number(values.seconds ?? usual);
 const count = (usual: number): number => Number(values.count ?? usual);
 const rounded = (value: number, digits = 1): number => Number(value.toFixed(digits));
 const rest = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Tells how far it is, where it doesn't stand in the way of the result. */
+const say = (text: string): void => console.error(`serve-figures: ${text}`);
 
 /** Requests sent at once where a server's capacity is found: below its bound of 64. */
 const AT_ONCE = 32;
@@ -62,6 +66,7 @@ async function withClassifier<T>(
       return status === 200 ? { status } : { status, text: body.toString() };
     };
     // V8 compiles what runs often: the first thousands of requests take several times as long.
+    say("warming up");
     for (let i = 0; i < 5; i++) await closedLoad(send, AT_ONCE, 2);
     return await work(served, send, file);
   } finally {
@@ -82,6 +87,7 @@ async function shareOfBare(threads: number) {
     const rounds = [];
     const engineCpu = (): number => childrenOf(served.pid).reduce((sum, child) => sum + cpuMs(child), 0);
     for (let round = 0; round < 3; round++) {
+      say(`${threads} threads, round ${round + 1} of 3`);
       const before = { ...(await batchesOf(served)), http: cpuMs(served.pid), engine: engineCpu() };
       const { rate, failed } = await closedLoad(send, AT_ONCE, seconds(10));
       const after = { ...(await batchesOf(served)), http: cpuMs(served.pid), engine: engineCpu() };
@@ -99,6 +105,7 @@ async function shareOfBare(threads: number) {
       rounds.map((each) => each.rate),
       0.5,
     );
+    say(`${threads} threads, 70 % of ${rounded(rate)} texts a second`);
     const { p50, p99, statuses } = summary(await poissonLoad(send, { rate: 0.7 * rate, seconds: 2 * seconds(10), seed: 1 }));
     return {
       threads,
@@ -135,7 +142,9 @@ function watch(
   const samples: { at: number; http: number; engines: number }[] = [];
   const look = (): void => {
     const { http, engines } = memoryOf(served);
-    samples.push({ at: Math.round((performance.now() - start) / 1000), http: rounded(http), engines: rounded(engines) });
+    const at = Math.round((performance.now() - start) / 1000);
+    samples.push({ at, http: rounded(http), engines: rounded(engines) });
+    say(`${at} s: ${rounded(http)} + ${rounded(engines)} MiB`);
   };
   look();
   const timer = setInterval(look, everyMs);
@@ -181,6 +190,7 @@ const reloads = () =>
       const { ok, status } = await fetch(`${served.url}/v2/repository/models/texts/load`, { method: "POST" });
       if (!ok) throw new Error(`reload ${i}: ${status}`);
       if (i % Math.ceil(total / 10) !== 0) continue;
+      say(`${i} of ${total} reloads`);
       const { http, engines } = await settled();
       memory.push({ reloads: i, http: rounded(http), engines: rounded(engines) });
     }
@@ -192,10 +202,10 @@ const reloads = () =>
 
 const soak = () =>
   withClassifier([], async (served, send) => {
-    const { rate } = await closedLoad(send, AT_ONCE, 10);
     const length = seconds(3600);
+    const rate = Number(values.rate ?? (await closedLoad(send, AT_ONCE, 10)).rate / 2);
     const watched = watch(served, Math.max(1, length / 60) * 1000);
-    const outcomes = await poissonLoad(send, { rate: rate / 2, seconds: length, seed: 4 });
+    const outcomes = await poissonLoad(send, { rate, seconds: length, seed: 4 });
     watched.stop();
     // The first sixth is left for caches to fill.
     const later = watched.samples.filter(({ at }) => at >= length / 6).map(({ http, engines }) => http + engines);
@@ -203,6 +213,7 @@ const soak = () =>
     const [begin, end] = [quantile(later.slice(0, part), 0.5), quantile(later.slice(-part), 0.5)];
     return {
       seconds: length,
+      rate: rounded(rate),
       growthAfterFirstSixth: rounded(end / begin - 1, 4),
       memory: watched.samples.filter((_, i) => i % 6 === 0),
       ...latencies(outcomes),
@@ -210,11 +221,21 @@ const soak = () =>
   });
 
 async function malformed() {
-  await using served = await testServer(["text-classification"], { linear: linearFile, tiny: languageFolder });
+  const files = { linear: linearFile, tiny: languageFolder };
+  await using served = await testServer(["text-classification"], files, { http: STORM_LIMITS });
   const port = Number(new URL(served.url).port);
   const before = process.memoryUsage.rss();
   const start = performance.now();
-  const { statuses, wrong } = await storm(port, { count: count(100_000), seed: 1, model: "text-classification", atOnce: 16 });
+  const all = count(100_000);
+  const { statuses, wrong } = await storm(port, {
+    count: all,
+    seed: 1,
+    model: "text-classification",
+    atOnce: 16,
+    onStart: (i) => {
+      if (i % Math.ceil(all / 20) === 0) say(`${i} of ${all}`);
+    },
+  });
   const isUp = (await fetch(`${served.url}/v2/health/ready`)).status === 200;
   const byStatus = new Map<string, number>();
   for (const [key, n] of statuses) {
@@ -222,7 +243,7 @@ async function malformed() {
     byStatus.set(status, (byStatus.get(status) ?? 0) + n);
   }
   return {
-    requests: count(100_000),
+    requests: all,
     seconds: rounded((performance.now() - start) / 1000),
     statuses: Object.fromEntries(byStatus),
     wrong: wrong.slice(0, 20),
@@ -306,6 +327,7 @@ async function decode() {
   };
   const [ours, theirs]: [number[], number[]] = [[], []];
   for (let round = 0; round < count(5); round++) {
+    say(`round ${round + 1}`);
     ours.push(await streamRate(served.url));
     const rate = python();
     if (rate !== undefined) theirs.push(rate);

@@ -2,6 +2,7 @@
  * @module Requests that are none: bodies, headers, forms and streams broken by a seeded hand, sent as raw bytes, since clients would mend them.
  */
 import { connect } from "node:net";
+import { gzipSync } from "node:zlib";
 import { Random } from "../../src/util/random.js";
 
 /** A request as bytes. */
@@ -68,6 +69,12 @@ function swapped(body: string, random: Random): string {
   return chosen === undefined ? swap : `${body.slice(0, chosen.index + 1)}${swap}${body.slice(chosen.index + chosen[0].length)}`;
 }
 
+/** Bounds of a server that is sent these: its slow senders are given up soon. */
+export const STORM_LIMITS = { maxBodyBytes: 2 ** 20, bodyTimeoutMs: 300 };
+
+/** 64 MiB of spaces, in some 64 kB. */
+const BOMB = gzipSync(Buffer.alloc(2 ** 26, 0x20));
+
 type Maker = (path: string, body: string, random: Random) => Omit<Malformed, "what">;
 const sent = (bytes: Buffer, hangsUp = false): Omit<Malformed, "what"> => ({ bytes, hangsUp });
 
@@ -90,6 +97,16 @@ const MAKERS: Readonly<Record<string, Maker>> = {
     const bytes = whole(path, body, { "content-length": String(body.length + 100) });
     return sent(bytes, true);
   },
+  "a slow sender": (path, body) => sent(whole(path, body.slice(1), { "content-length": String(body.length) })),
+  "a packed body that is none": (path, body, random) => {
+    const coding = ["gzip", "deflate", "br"][Math.floor(random.uniform() * 3)] as string;
+    return sent(whole(path, body, { "content-encoding": coding }));
+  },
+  "a packed body that is cut short": (path, body, random) => {
+    const bytes = gzipSync(body);
+    return sent(whole(path, bytes.subarray(0, Math.floor(random.uniform() * bytes.length)), { "content-encoding": "gzip" }));
+  },
+  "a small body that unpacks to a large one": (path) => sent(whole(path, BOMB, { "content-encoding": "gzip" })),
   "a length that is none": (path, body, random) =>
     sent(
       Buffer.from(
@@ -194,13 +211,22 @@ export async function storm(
     seed,
     model,
     atOnce,
-  }: { readonly count: number; readonly seed: number; readonly model: string; readonly atOnce: number },
+    onStart,
+  }: {
+    readonly count: number;
+    readonly seed: number;
+    readonly model: string;
+    readonly atOnce: number;
+    /** Told of each as it is sent. */
+    readonly onStart?: (i: number) => void;
+  },
 ): Promise<{ readonly statuses: ReadonlyMap<string, number>; readonly wrong: readonly string[] }> {
   const statuses = new Map<string, number>();
   const wrong: string[] = [];
   let next = 0;
   const work = async (): Promise<void> => {
     while (next < count) {
+      onStart?.(next);
       const request = malformed(next++, seed, model);
       const { what, status, text } = await sendRaw(port, request, 20_000);
       const key = `${what}: ${status}`;
