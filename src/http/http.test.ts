@@ -67,7 +67,7 @@ test("a packed body is unpacked, however little it was packed into, within the b
     ["x-gzip", gzipSync],
     ["GZIP", gzipSync],
     ["deflate", deflateSync],
-    ["identity", Buffer.from],
+    ["identity", (plain: string) => Buffer.from(plain)],
   ] as const)
     assert.equal(new TextDecoder().decode(await readBody(post(new Uint8Array(pack(text)), coding), limits)), text);
   const failed = async (body: Uint8Array, coding: string): Promise<HttpError> => {
@@ -90,7 +90,7 @@ test("a packed body is unpacked, however little it was packed into, within the b
 });
 
 test("a server that ends answers what has reached it, also where it was kept from reading", async () => {
-  const { port, close } = await listen(() => new Response("answered"), { host: "127.0.0.1", port: 0 });
+  const listening = await listen(() => new Response("answered"), { host: "127.0.0.1", port: 0 });
   const client = new Worker(
     `const { parentPort } = require("node:worker_threads");
      const { get } = require("node:http");
@@ -103,8 +103,8 @@ test("a server that ends answers what has reached it, also where it was kept fro
   await once(client, "online");
   const messages: string[] = [];
   client.on("message", (message: string) => messages.push(message));
-  const ended = close(1000);
-  client.postMessage(port);
+  const ended = listening.close(1000);
+  client.postMessage(listening.port);
   // A process that gets no processor: its timers are due before it has looked at what arrived.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
   await ended;
