@@ -6,7 +6,7 @@
 import type { TensorData } from "../graph/index.js";
 import type { Json } from "../util/described.js";
 import { ConfigError, DataError } from "../util/errors.js";
-import type { GgufFile, GgufValue } from "./gguf.js";
+import type { GgufFile, GgufTensor, GgufValue } from "./gguf.js";
 import { ggufNumbers } from "./gguf.js";
 import type { ArchitectureName } from "./pretrained.js";
 import { matchCheckpoint, modelFromConfig } from "./pretrained.js";
@@ -23,6 +23,8 @@ export interface GgufModel {
   readonly config: Json;
   /** By parameter path. */
   readonly weights: ReadonlyMap<string, TensorData>;
+  /** The same as they are stored. */
+  readonly stored: ReadonlyMap<string, GgufTensor>;
 }
 
 /** Names of a block's tensors, and of our parameters below `model.layers.N`. */
@@ -88,17 +90,17 @@ class Settings {
 }
 
 /** Rows of queries and keys in the order of our rotary embedding: halves of a head, where the file of a Llama has pairs. */
-function unpaired({ dtype, shape, data }: TensorData, heads: number): TensorData {
-  const rows = shape[0] as number;
-  const width = data.length / rows;
+function unpaired(tensor: GgufTensor, heads: number): GgufTensor {
+  const rows = tensor.shape[0] as number;
+  const width = tensor.bytes.length / rows;
   const half = rows / heads / 2;
-  const made = new Float32Array(data.length);
+  const bytes = new Uint8Array(tensor.bytes.length);
   for (let row = 0; row < rows; row++) {
     const [head, within] = [Math.floor(row / (2 * half)), row % (2 * half)];
     const from = head * 2 * half + (within % half) * 2 + Math.floor(within / half);
-    made.set((data as Float32Array).subarray(from * width, (from + 1) * width), row * width);
+    bytes.set(tensor.bytes.subarray(from * width, (from + 1) * width), row * width);
   }
-  return { dtype, shape, data: made };
+  return { ...tensor, bytes };
 }
 
 /**
@@ -134,7 +136,9 @@ export function ggufModel(file: GgufFile, where = "GGUF"): GgufModel {
     rms_norm_eps: settings.number("attention.layer_norm_rms_epsilon"),
     tie_word_embeddings: !file.tensors.has("output.weight"),
   };
-  return { architecture, config, weights: weightsOf(file, { architecture, config, family, heads, groups }, where) };
+  const stored = tensorsOf(file, { architecture, config, family, heads, groups }, where);
+  const weights = new Map([...stored].map(([path, tensor]) => [path, ggufNumbers(tensor)] as const));
+  return { architecture, config, weights, stored };
 }
 
 interface Described {
@@ -145,11 +149,11 @@ interface Described {
   readonly groups: number;
 }
 
-function weightsOf(
+function tensorsOf(
   { tensors }: GgufFile,
   { architecture, config, family, heads, groups }: Described,
   where: string,
-): Map<string, TensorData> {
+): Map<string, GgufTensor> {
   const names = new Map<string, string>();
   for (const name of tensors.keys()) {
     const path = pathOf(name);
@@ -159,14 +163,13 @@ function weightsOf(
   // Shapes are compared before numbers are read.
   const shapes = new Map([...names].map(([path, name]) => [path, tensors.get(name)?.shape ?? []] as const));
   const { sources } = matchCheckpoint(modelFromConfig(architecture, config, { where }), architecture, shapes, { where });
-  const weights = new Map<string, TensorData>();
+  const stored = new Map<string, GgufTensor>();
   for (const [path, source] of sources) {
     const tensor = tensors.get(names.get(source) ?? "");
     if (tensor === undefined) continue;
-    const numbers = ggufNumbers(tensor);
     const paired = path.endsWith(".q_proj.weight") ? heads : path.endsWith(".k_proj.weight") ? groups : 0;
     const turns = family === "llama" ? paired : 0;
-    weights.set(path, turns === 0 ? numbers : unpaired(numbers, turns));
+    stored.set(path, turns === 0 ? tensor : unpaired(tensor, turns));
   }
-  return weights;
+  return stored;
 }

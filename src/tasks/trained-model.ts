@@ -60,8 +60,8 @@ export interface TrainedModel extends AsyncDisposable {
   measure(examples: Dataset): Promise<Measurement | undefined>;
 
   /**
-   * The module that writes texts, with its weights, where that is another than `model`: of a compressed run, whose file is traced anew. ConfigError for one
-   * that was cut. Left out of others.
+   * The module that writes texts, with its weights and their kernels, where that is more than `model`: of a compressed run, whose file is traced anew, and of a
+   * GGUF file. ConfigError for a run that was cut. Left out of others.
    */
   writer?(): Writer;
 

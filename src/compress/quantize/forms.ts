@@ -26,18 +26,28 @@ export interface BlockForm {
   readonly blocks: BlockedWeights;
 }
 
+/** Weights in blocks of another program's, of which a product is computed in float32, as exactly as with their numbers: the sum of its parts. */
+export interface ExactForm {
+  readonly form: "exact";
+  readonly parts: readonly BlockedWeights[];
+  /** Added to every number of a block, [blocks, N]: a product adds it times the sum of a block's inputs. */
+  readonly least?: Float32Array;
+}
+
 /** Numbers that are stored as float16, and computed with as float32. */
 export interface HalfForm {
   readonly form: "float16";
 }
 
 /** A form of a layer's weights. */
-export type WeightForm = DynamicWeights | BlockForm | HalfForm;
+export type WeightForm = DynamicWeights | BlockForm | ExactForm | HalfForm;
 
 /** Kernels of com.microsoft are of its first version. */
 const MICROSOFT = "com.microsoft";
 /** The accuracy level of 8-bit activations, the only fast one: other levels ran at half its speed. */
 const ACCURACY_LEVEL = 4;
+/** The accuracy level of float32 activations. */
+const EXACT_LEVEL = 1;
 
 /** Weights [N, K] as 8-bit columns, each with the scale of its largest number, which becomes `most`. */
 export function dynamicWeights(rows: Float32Array, n: number, k: number, most = LARGEST_CODE): DynamicWeights {
@@ -75,6 +85,7 @@ export function applyForm(graph: FileGraph, layer: Layer, form: WeightForm, shar
   if (form.form === "int8" && layer.kind === "lookup") applyRows(graph, layer, form);
   else if (form.form === "int8") applyDynamic(graph, layer, form, shared);
   else if (form.form === "float16") applyHalf(graph, layer);
+  else if (form.form === "exact") applyExact(graph, layer, form);
   else if (layer.kind === "lookup") applyLookup(graph, layer, form.blocks);
   else applyBlocks(graph, layer, form.blocks);
 }
@@ -141,20 +152,81 @@ function applyRows(graph: FileGraph, layer: Layer, { codes, scales }: DynamicWei
 
 /** One MatMulNBits, with the bias inside. */
 function applyBlocks(graph: FileGraph, layer: Layer, blocks: BlockedWeights): void {
-  const { node, input } = layer;
-  const [output = ""] = node.outputs;
-  const names = blockConstants(graph, layer.name, blocks);
+  const { node, name, bias = "" } = layer;
+  graph.replace(node, [blockProduct(graph, layer, { name, blocks, bias, output: node.outputs[0] ?? "", level: ACCURACY_LEVEL })]);
+}
+
+/** The product of a layer's input with blocks. */
+function blockProduct(
+  graph: FileGraph,
+  { input }: Layer,
+  {
+    name,
+    blocks,
+    bias,
+    output,
+    level,
+  }: {
+    readonly name: string;
+    readonly blocks: BlockedWeights;
+    readonly bias: string;
+    readonly output: string;
+    readonly level: number;
+  },
+): NodeProto {
+  const names = blockConstants(graph, name, blocks);
   const { k, n, bits, blockSize } = blocks;
   const attributes = [
     intAttribute("K", k),
     intAttribute("N", n),
     intAttribute("bits", bits),
     intAttribute("block_size", blockSize),
-    intAttribute("accuracy_level", ACCURACY_LEVEL),
+    intAttribute("accuracy_level", level),
   ];
-  const inputs = [input, names.codes, names.scales, names.zeros, "", layer.bias ?? ""];
+  const inputs = [input, names.codes, names.scales, names.zeros, "", bias];
   while (inputs.at(-1) === "") inputs.pop();
-  graph.replace(node, [nodeProto("MatMulNBits", inputs, [output], attributes, MICROSOFT)]);
+  return nodeProto("MatMulNBits", inputs, [output], attributes, MICROSOFT);
+}
+
+/** The parts of a product, and their sum. What is looked up stays as it is: a row of float32 is read as fast. */
+function applyExact(graph: FileGraph, layer: Layer, { parts, least }: ExactForm): void {
+  const { node, name, input, kind, bias = "" } = layer;
+  const [output = ""] = node.outputs;
+  const [first] = parts;
+  if (kind !== "product" || first === undefined) return;
+  const isAlone = parts.length === 1 && least === undefined;
+  const terms = [...parts, ...(least === undefined ? [] : [least])].map(() => (isAlone ? output : graph.fresh(`${output}.part`)));
+  const made = parts.map((blocks, i) =>
+    blockProduct(graph, layer, {
+      name: `${name}.part${i}`,
+      blocks,
+      bias: i === 0 ? bias : "",
+      output: terms[i] as string,
+      level: EXACT_LEVEL,
+    }),
+  );
+  if (least !== undefined) {
+    const factors = graph.addConstant(`${name}.least`, "float32", [blockCount(first), first.n], least);
+    made.unshift(...blockSums(graph, input, first));
+    made.push(nodeProto("MatMul", [sumsName(input), factors], [terms.at(-1) as string]));
+  }
+  graph.replace(node, isAlone ? made : [...made, nodeProto("Sum", terms, [output])]);
+}
+
+const sumsName = (input: string): string => `${input}.blocksums`;
+
+/** Sums of an input over blocks, as a product: the same for all layers that read it. */
+function blockSums(graph: FileGraph, input: string, blocks: BlockedWeights): NodeProto[] {
+  if (graph.producerOf(sumsName(input)) !== undefined) return [];
+  const { k, blockSize } = blocks;
+  const count = blockCount(blocks);
+  const name = `blocks of ${k} by ${blockSize}`;
+  if (graph.constant(name) === undefined) {
+    const members = new Float32Array(k * count);
+    for (let i = 0; i < k; i++) members[i * count + Math.floor(i / blockSize)] = 1;
+    graph.addConstant(name, "float32", [k, count], members);
+  }
+  return [nodeProto("MatMul", [input, name], [sumsName(input)])];
 }
 
 /** Names of the constants of blocks; several layers of one weight share them. */

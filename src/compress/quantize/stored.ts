@@ -5,6 +5,7 @@
 import type { TensorData } from "../../graph/index.js";
 import { toNumbers } from "../../graph/index.js";
 import type { ModelProto } from "../../onnx/index.js";
+import type { GgufTensor } from "../../models/gguf.js";
 import { FileGraph } from "../file-graph.js";
 import { folded, transposed } from "../fold.js";
 import type { Layer } from "../layers.js";
@@ -12,6 +13,7 @@ import { layersOf, outputRows, widthsOf } from "../layers.js";
 import { dequantized } from "./blocks.js";
 import type { SharedActivations, WeightForm } from "./forms.js";
 import { applyForm, blocksIn, dynamicWeights } from "./forms.js";
+import { ggufForm } from "./gguf-forms.js";
 
 /** The form that the prompts of a decoder are computed in, many tokens at once. */
 export type PromptForm = "as tokens" | "int8-dynamic" | "float32";
@@ -36,6 +38,19 @@ export function weightNotes(layers: readonly Layer[], prompt: PromptForm, larges
   }
   return [KEY, JSON.stringify({ layouts: Object.fromEntries(layouts), prompt, largest } satisfies WeightNotes)];
 }
+
+/** Returns the rewrite of a traced file that computes with weights as a GGUF file stores them, by the paths of their parameters. */
+export const rewriteWithGguf =
+  (stored: ReadonlyMap<string, GgufTensor>) =>
+  (file: ModelProto): ModelProto => {
+    const graph = new FileGraph(folded(file));
+    for (const layer of layersOf(graph)) {
+      const tensor = stored.get(layer.name);
+      const form = tensor === undefined ? undefined : ggufForm(tensor);
+      if (form !== undefined) applyForm(graph, layer, form);
+    }
+    return graph.model();
+  };
 
 /** Weights of a file as numbers and as they are stored. */
 export interface StoredWeights {

@@ -67,13 +67,14 @@ function tokenizerIn(file: GgufFile, where: string): string {
 export interface GgufRun {
   readonly config: RunConfig & { readonly model: string; readonly info: TaskInfo };
   readonly weights: ReturnType<typeof ggufModel>["weights"];
+  readonly stored: ReturnType<typeof ggufModel>["stored"];
 }
 
 /** Opens a file. Errors: those of `loadGguf`, `ggufModel` and tokenizers. */
 export async function openGguf(path: string): Promise<GgufRun> {
   const where = basename(path);
   const file = await loadGguf(path);
-  const { architecture, config, weights } = ggufModel(file, where);
+  const { architecture, config, weights, stored } = ggufModel(file, where);
   const tokenizer = await tokenizerOf({ tokenizer: tokenizerIn(file, where) });
   const { max_position_embeddings: positions } = config as { readonly max_position_embeddings: number };
   const end = file.metadata.get("tokenizer.ggml.eos_token_id");
@@ -87,7 +88,7 @@ export async function openGguf(path: string): Promise<GgufRun> {
     ...(template === undefined ? {} : { chatTemplate: template, specialTokens: specialTokens(file) }),
   };
   const model = where.replace(/\.gguf$/, "");
-  return { config: { descent: await descentVersion(), task: "language-modeling", options: {}, model, info }, weights };
+  return { config: { descent: await descentVersion(), task: "language-modeling", options: {}, model, info }, weights, stored };
 }
 
 /** The tokens that templates know by their roles. */

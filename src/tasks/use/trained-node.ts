@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Batch, Dataset, WorkerFetcher } from "../../data/node.js";
 import type { Parameter, Tensor, TensorData } from "../../graph/index.js";
 import { inputsOf, symbol } from "../../graph/index.js";
+import { rewriteWithGguf } from "../../compress/quantize/stored.js";
 import type { Lora, Module } from "../../nn/index.js";
 import { addAdapters, mergeAdapters } from "../../nn/index.js";
 import type { ModelProto } from "../../onnx/index.js";
@@ -27,7 +28,7 @@ import { readingInfo } from "./checked-info.js";
 import { graphIn, modelOf, modelOrReason } from "./model.js";
 import { isCompressed, MODEL_FILE } from "./compression.js";
 import { FileModel } from "./file-model-node.js";
-import { isGguf, openGguf } from "./gguf-node.js";
+import { type GgufRun, isGguf, openGguf } from "./gguf-node.js";
 import { OpaqueGraph } from "./opaque-graph-node.js";
 import { pick, rowsAtOnce } from "./traced-graph.js";
 import { fileMetadata } from "./file-metadata.js";
@@ -35,7 +36,7 @@ import { useFile } from "./use-file.js";
 import { graphInfo } from "../graph-use.js";
 import { taskNamed } from "../table.js";
 import type { AnyTask, ColumnTypes, Outputs, TaskContext, TaskInfo, Tensors } from "../task.js";
-import type { TrainedModel as Trained, UseOptions } from "../trained-model.js";
+import type { TrainedModel as Trained, UseOptions, Writer } from "../trained-model.js";
 import { textByText } from "../shared/windows.js";
 
 /** The file, beside the checkpoints, of a run whose graph was imported. */
@@ -235,10 +236,24 @@ async function openFitted(folder: RunFolder, config: RunConfig, options: UseOpti
   return new OpaqueGraph(task, info, { file: onnx, reason: made.reason, name }, options);
 }
 
+/** A language model of a GGUF file: tokens are written with its blocks as they are, since each reads all weights once. */
+class GgufLanguageModel extends TracedModel {
+  readonly #stored: GgufRun["stored"];
+
+  constructor({ config, weights, stored }: GgufRun, options: UseOptions) {
+    super(taskNamed(config.task), config.model, config.info, weights, options);
+    this.#stored = stored;
+  }
+
+  writer(): Writer {
+    return { model: this.model, weights: this.weights, rewrites: { step: rewriteWithGguf(this.#stored) } };
+  }
+}
+
 /** Opens a language model that llama.cpp would run. */
 async function openGgufFile(path: string, options: UseOptions): Promise<{ model: Trained; config: RunConfig }> {
-  const { config, weights } = await openGguf(path);
-  return { model: new TracedModel(taskNamed(config.task), config.model, config.info, weights, options), config };
+  const run = await openGguf(path);
+  return { model: new GgufLanguageModel(run, options), config: run.config };
 }
 
 /** Opens a run folder (its best checkpoint, or its last; the file of a compressed one), a checkpoint, or a GGUF file. ConfigError for a run of no task. */
