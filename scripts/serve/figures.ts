@@ -1,8 +1,8 @@
 /**
- * @module `npm run serve-figures -- NAME [--seconds N] [--count N] [--rate N] [--model FILE.gguf] [--python PYTHON] [--record]`: measurements of `descent serve`, each as one JSON document, which `--record` keeps in benchmarks/serve.json.
+ * @module `npm run serve-figures -- NAME [--seconds N] [--count N] [--rate N] [--threads N] [--model FILE.gguf] [--python PYTHON] [--record]`: measurements of `descent serve`, each as one JSON document, which `--record` keeps in benchmarks/serve.json.
  * Linux. A load's requests have one text of 32 tokens each, for a classifier of 4 layers × 256.
  *
- * - `capacity`: texts a second beside bare onnxruntime with the same batches, with a processor that the engine leaves to HTTP and without, and p50 and p99 at 70 % of it.
+ * - `capacity`: texts a second beside bare onnxruntime with the same batches, with a processor that the engine leaves to HTTP and without, and p50 and p99 at 70 % of it; with `--threads` one of both.
  * - `overload`: three times the capacity: answers by status, latencies of those accepted in the first and the last third, memory.
  * - `reloads`, `soak`: memory over `--count` reloads, and over `--seconds` at `--rate` requests a second, or half of the capacity; requests that were lost.
  * - `malformed`: `--count` requests that are none.
@@ -32,6 +32,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: "string" },
     count: { type: "string" },
     rate: { type: "string" },
+    threads: { type: "string" },
     model: { type: "string", default: "SmolLM2-135M-Instruct.Q4_1.gguf" },
     python: { type: "string", default: process.env["DESCENT_BENCH_PYTHON"] ?? "python3" },
     record: { type: "boolean", default: false },
@@ -125,8 +126,14 @@ async function shareOfBare(threads: number) {
   });
 }
 
-/** On two processors: the engine computes on one, or on both. */
-const capacity = async () => ({ httpHasAProcessor: await shareOfBare(1), httpShares: await shareOfBare(cpus().length) });
+/** On two processors: the engine computes on one, or on both; each is 70 s. */
+const capacity = async () => {
+  const only = values.threads === undefined ? undefined : Number(values.threads);
+  return {
+    ...(only === undefined || only === 1 ? { httpHasAProcessor: await shareOfBare(1) } : {}),
+    ...(only === undefined || only > 1 ? { httpShares: await shareOfBare(only ?? cpus().length) } : {}),
+  };
+};
 
 const totalOf = (served: Started): number => {
   const { http, engines } = memoryOf(served);
@@ -366,6 +373,8 @@ if (values.bare !== undefined) {
   console.log(JSON.stringify(result, undefined, 2));
   if (values.record) {
     const known = existsSync(RECORD) ? (JSON.parse(readFileSync(RECORD, "utf8")) as Record<string, unknown>) : {};
-    writeFileSync(RECORD, `${JSON.stringify({ ...known, [name]: result }, undefined, 2)}\n`);
+    // A half of `capacity` stays beside the other.
+    const before = name === "capacity" ? (known[name] as object | undefined) : undefined;
+    writeFileSync(RECORD, `${JSON.stringify({ ...known, [name]: { ...before, ...result } }, undefined, 2)}\n`);
   }
 }

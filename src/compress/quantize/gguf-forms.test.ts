@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromNumbers, input, Parameter, symbol, type TensorData } from "../../graph/index.js";
-import { ggufNumbers, type GgufTensor, type GgufType } from "../../models/gguf.js";
+import { ggufNumbers, type GgufTensor } from "../../models/gguf.js";
 import type { ModelProto } from "../../onnx/index.js";
 import { gather } from "../../ops/index.js";
 import { compile } from "../../runtime/index.js";
@@ -17,7 +17,7 @@ function matrix(type: keyof typeof BYTES, n: number, k: number): GgufTensor {
   const halves = type === "Q4_1" ? 2 : 1;
   for (let at = 0; at < bytes.length; at += BYTES[type])
     for (let i = 0; i < halves; i++) bytes[at + 2 * i + 1] = 0x24 | (bytes[at + 2 * i + 1]! & 0x83);
-  return { name: "w", type: type as GgufType, shape: [n, k], bytes };
+  return { name: "w", type, shape: [n, k], bytes };
 }
 
 const opsOf = ({ graph }: ModelProto): string[] => graph.nodes.map(({ opType }) => opType);
