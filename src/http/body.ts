@@ -100,13 +100,6 @@ async function sentBody(request: Request, { maxBodyBytes, bodyTimeoutMs }: BodyL
   }
 }
 
-/** The ways of packing that are read, by their names in `content-encoding`. */
-const PACKINGS: ReadonlyMap<string, CompressionFormat> = new Map([
-  ["gzip", "gzip"],
-  ["x-gzip", "gzip"],
-  ["deflate", "deflate"],
-]);
-
 /** What was packed, unpacked as far as it may be large: a few bytes can stand for very many. */
 async function unpacked(
   bytes: Uint8Array<ArrayBuffer>,
@@ -133,12 +126,11 @@ async function unpacked(
 export async function readBody(request: Request, limits: BodyLimits = BODY_LIMITS): Promise<Uint8Array<ArrayBuffer>> {
   const coding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
   if (coding === "identity" || coding === "") return sentBody(request, limits);
-  const format = PACKINGS.get(coding);
-  if (format === undefined)
+  if (coding !== "gzip" && coding !== "deflate")
     throw new HttpError(415, `content-encoding: expected gzip or deflate, got ${shown(coding)}; send the body as it is`, {
       headers: { "accept-encoding": "gzip, deflate" },
     });
-  return unpacked(await sentBody(request, limits), format, limits);
+  return unpacked(await sentBody(request, limits), coding, limits);
 }
 
 /** A part of a form: a text, or a file's bytes. */
