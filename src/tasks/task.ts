@@ -280,7 +280,7 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   /** Rows that are measured or answered at once, at most; left out, 256. */
   readonly mostAtOnce?: number;
   /** The kind of data, where the file does not show it. */
-  readonly reads?: Pick<LoadOptions, "pairs" | "tableOf" | "quantity">;
+  readonly reads?: Pick<LoadOptions, "pairs" | "tableOf" | "quantity" | "boxTables">;
   /** Returns the options that data for this model must be loaded with: images of its size. */
   loading?(info: I): Pick<LoadOptions, "imageShape">;
   /**

@@ -1,13 +1,36 @@
 /**
- * @module Images with boxes from folders and archives: Pascal VOC, COCO or YOLO annotations found, matched with their images, and
- * put into columns.
+ * @module Images with boxes from folders and archives: annotations of any format that is known found, and matched with their images.
  */
-import type { AnnotatedBox, Annotation } from "../../vision/annotations/index.js";
-import { looksLikeCoco, parseCoco, parseVoc, parseYolo, parseYoloNames } from "../../vision/annotations/index.js";
+import type { AnnotatedBox, Annotation, AnnotationList, ParseAnnotations } from "../../vision/annotations/index.js";
+import {
+  boxesIn,
+  looksLikeBoxes,
+  looksLikeCoco,
+  looksLikeCreateMl,
+  looksLikeCvat,
+  looksLikeLabelMe,
+  looksLikeLabelStudio,
+  looksLikeVia,
+  parseBoxTable,
+  parseCoco,
+  parseCreateMl,
+  parseCvat,
+  parseLabelMe,
+  parseLabelStudio,
+  parseVia,
+  parseVoc,
+  parseYolo,
+  parseYoloNames,
+} from "../../vision/annotations/index.js";
+import { markedEncoding } from "../csv/encoding.js";
+import { guessDialect } from "../csv/dialect.js";
+import { recordsOf } from "../csv/records.js";
 import { ConfigError, DataError } from "../../util/errors.js";
+import { readHead } from "../readers/table-file-node.js";
 import type { FileTree } from "./file-tree-node.js";
 import { textOf } from "./file-tree-node.js";
 import { IMAGE_FILE } from "./manifest.js";
+import { defined } from "../../util/record.js";
 import type { PartName } from "../parts.js";
 import { partNamed } from "../parts.js";
 
@@ -35,6 +58,8 @@ export interface AnnotatedImages {
 /** Handling of unreadable files: skip them instead of refusing the data. */
 export interface AnnotationOptions {
   readonly skipBadRows?: boolean;
+  /** Whether tables of boxes count; images that have classes may have such tables beside them. True if left out. */
+  readonly boxTables?: boolean;
 }
 
 const baseName = (path: string): string => path.split(/[/\\]/).at(-1) ?? path;
@@ -65,12 +90,18 @@ export function badFile(error: unknown, skip: boolean): string {
   throw error;
 }
 
+const UPLOADED = /^[0-9a-f]{8}-(?=.)/;
+
 /** Finds an image by what an annotation or a table calls it. */
 export class ImageIndex {
   readonly #byBase = new Map<string, string[]>();
   readonly #byStem = new Map<string, string[]>();
   readonly #byPlainBase = new Map<string, string[]>();
   readonly #byPlainStem = new Map<string, string[]>();
+
+  get hasImages(): boolean {
+    return this.#byBase.size > 0;
+  }
 
   constructor(names: readonly string[]) {
     const add = (map: Map<string, string[]>, key: string, name: string): void => {
@@ -92,13 +123,19 @@ export class ImageIndex {
     return called === "" ? undefined : this.find(called, `${name}.`);
   }
 
+  /** Finds an image that a list names, maybe without its ending, or behind the eight digits that Label Studio puts before what is uploaded. */
+  listed(called: string, list: string): string | undefined {
+    const name = baseName(called);
+    return this.find(called, list, name) ?? (UPLOADED.test(name) ? this.listed(name.replace(UPLOADED, ""), list) : undefined);
+  }
+
   /** Finds an annotation's image: of several with one name, the one in the annotation's own part, and the nearest to it. */
-  find(called: string, annotation: string): string | undefined {
+  find(called: string, annotation: string, stem = stemOf(annotation)): string | undefined {
     const found =
       this.#byBase.get(baseName(called)) ??
-      this.#byStem.get(stemOf(annotation)) ??
+      this.#byStem.get(stem) ??
       this.#byPlainBase.get(plainName(baseName(called))) ??
-      this.#byPlainStem.get(plainName(stemOf(annotation))) ??
+      this.#byPlainStem.get(plainName(stem)) ??
       [];
     const part = partOfPath(annotation);
     const shared = (name: string): number => {
@@ -131,8 +168,18 @@ const sizeOf = ({ width, height }: Annotation): { size?: { width: number; height
 
 const noImage = (where: string, called: string): string => `${where}: expected its image ${called}, found none`;
 
-async function readVoc(tree: FileTree, files: readonly string[], index: ImageIndex, skip: boolean): Promise<AnnotatedImages> {
-  const sets = await imageSets(tree);
+interface ReadOptions {
+  readonly index: ImageIndex;
+  readonly skip: boolean;
+}
+
+/** Files of one image each, in the parts that lists (`sets`, by stem) or their paths name. They may hold their images, so one is read at a time. */
+async function readSingles(
+  tree: FileTree,
+  files: readonly string[],
+  parse: ParseAnnotations,
+  { index, skip, sets }: ReadOptions & { readonly sets?: ReadonlyMap<string, PartName> },
+): Promise<AnnotatedImages> {
   const images: AnnotatedImage[] = [];
   const missing: string[] = [];
   const notes = new Set<string>();
@@ -142,59 +189,135 @@ async function readVoc(tree: FileTree, files: readonly string[], index: ImageInd
     // Of no part that was asked for.
     if (part === undefined) continue;
     const where = tree.locate(name);
-    let annotation: Annotation;
+    let read: AnnotationList;
     try {
-      const text = await textOf(tree, name, (note) => void notes.add(note));
-      if (/^\s*(?:<\?xml[^>]*>\s*)?<annotations[\s>]/.test(text))
-        throw new DataError(`${where}: expected Pascal VOC, got CVAT's XML; descent data convert --from cvat makes COCO of it`);
-      annotation = parseVoc(text, where);
+      read = parse(await textOf(tree, name, (note) => void notes.add(note)), where);
     } catch (error) {
       missing.push(badFile(error, skip));
       continue;
     }
-    const image = index.find(annotation.image, name);
-    if (image === undefined) missing.push(noImage(where, annotation.image || stemOf(name)));
-    else images.push({ image, where, part, ...sizeOf(annotation), boxes: () => annotation.boxes });
+    for (const note of read.notes ?? []) notes.add(note);
+    for (const annotation of read.annotations) {
+      const image = index.find(annotation.image, name);
+      if (image === undefined) missing.push(noImage(where, annotation.image || stemOf(name)));
+      else images.push({ image, where, part, ...sizeOf(annotation), boxes: (size) => boxesIn(annotation, size) });
+    }
   }
-  const unwritten = [...(sets?.keys() ?? [])].find((stem) => !files.some((name) => stemOf(name) === stem));
-  if (unwritten !== undefined)
-    throw new DataError(`${tree.where}: expected an annotation of ${unwritten}, which ImageSets lists, found none`);
   return { images, missing, notes: [...notes] };
 }
 
-async function readCoco(
+/** Those of some files whose texts look so. */
+async function looking(tree: FileTree, names: readonly string[], looksLike: (text: string) => boolean): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of names) if (looksLike(await textOf(tree, name, () => undefined))) found.push(name);
+  return found;
+}
+
+async function readVoc(tree: FileTree, files: readonly string[], { index, skip }: ReadOptions): Promise<AnnotatedImages> {
+  const sets = await imageSets(tree);
+  const parse: ParseAnnotations = (text, where) => ({ annotations: [parseVoc(text, where)] });
+  const read = await readSingles(tree, files, parse, { index, skip, ...defined({ sets }) });
+  const unwritten = [...(sets?.keys() ?? [])].find((stem) => !files.some((name) => stemOf(name) === stem));
+  if (unwritten !== undefined)
+    throw new DataError(`${tree.where}: expected an annotation of ${unwritten}, which ImageSets lists, found none`);
+  return read;
+}
+
+/** Files of many images, each of the part that itself says, or its file's name. */
+async function readLists(
   tree: FileTree,
   files: readonly string[],
-  index: ImageIndex,
-  skip: boolean,
-): Promise<AnnotatedImages | undefined> {
-  const read: { name: string; text: string }[] = [];
-  const notes: string[] = [];
-  for (const name of files) {
-    const text = await textOf(tree, name, (note) => void notes.push(note));
-    if (looksLikeCoco(text)) read.push({ name, text });
-  }
-  // COCO's own folder has captions and keypoints of the same images as well.
-  const instances = read.filter(({ name }) => /instances/i.test(name));
-  const chosen = instances.length > 0 ? instances : read;
-  if (chosen.length === 0) return undefined;
+  parse: ParseAnnotations,
+  { index, skip }: ReadOptions,
+): Promise<AnnotatedImages> {
   const images: AnnotatedImage[] = [];
   const missing: string[] = [];
+  const notes = new Set<string>();
   let classes: readonly string[] | undefined;
-  for (const { name, text } of chosen) {
+  for (const name of files) {
     const where = tree.locate(name);
-    const part = partOfPath(name) ?? (chosen.length === 1 ? "train" : undefined);
-    if (part === undefined) throw new DataError(`${where}: expected train, val or test in its name, got none`);
-    const file = parseCoco(text, where, skip ? (message) => void missing.push(message) : undefined);
-    notes.push(...(file.notes ?? []));
-    if (classes === undefined || part === "train") ({ classes } = file);
+    const text = await textOf(tree, name, (note) => void notes.add(note));
+    const file = parse(text, where, skip ? (message) => void missing.push(message) : undefined);
+    const isSplit = file.annotations.some(({ subset }) => subset !== undefined && partNamed(subset) === "train");
+    const whole = isSplit ? undefined : (partOfPath(name) ?? (files.length === 1 ? "train" : undefined));
+    if (whole === undefined && !isSplit) throw new DataError(`${where}: expected train, val or test in its name, got none`);
+    for (const note of file.notes ?? []) notes.add(note);
+    if (classes === undefined || whole === "train") ({ classes } = file);
     for (const annotation of file.annotations) {
-      const image = index.find(annotation.image, name);
+      const part = whole ?? partNamed(annotation.subset ?? "");
+      // Of no part that was asked for.
+      if (part === undefined) continue;
+      const image = index.listed(annotation.image, name);
       if (image === undefined) missing.push(noImage(where, annotation.image));
-      else images.push({ image, where, part, ...sizeOf(annotation), boxes: () => annotation.boxes });
+      else images.push({ image, where, part, ...sizeOf(annotation), boxes: (size) => boxesIn(annotation, size) });
     }
   }
-  return { images, missing, notes, ...(classes === undefined ? {} : { classes }) };
+  return { images, missing, notes: [...notes], ...defined({ classes }) };
+}
+
+/** Formats in JSON by what their texts look like; of one image a file where `single`. */
+const JSON_FORMATS: readonly {
+  readonly looksLike: (text: string) => boolean;
+  readonly parse: ParseAnnotations;
+  readonly single?: true;
+}[] = [
+  { looksLike: looksLikeCoco, parse: parseCoco },
+  { looksLike: looksLikeLabelMe, parse: parseLabelMe, single: true },
+  { looksLike: looksLikeVia, parse: parseVia },
+  { looksLike: looksLikeLabelStudio, parse: parseLabelStudio },
+  { looksLike: looksLikeCreateMl, parse: parseCreateMl },
+];
+
+/** Annotations in JSON files of the first format that any of them has. */
+async function readJson(tree: FileTree, names: readonly string[], options: ReadOptions): Promise<AnnotatedImages | undefined> {
+  const formats = new Map<string, (typeof JSON_FORMATS)[number] | undefined>();
+  for (const name of names) {
+    const text = await textOf(tree, name, () => undefined);
+    formats.set(
+      name,
+      JSON_FORMATS.find(({ looksLike }) => looksLike(text)),
+    );
+  }
+  const format = JSON_FORMATS.find((one) => [...formats.values()].includes(one));
+  if (format === undefined) return undefined;
+  const found = names.filter((name) => formats.get(name) === format);
+  // COCO's own folder has captions and keypoints of the same images as well.
+  const instances = found.filter((name) => /instances/i.test(name));
+  const read = format.single === true ? readSingles : readLists;
+  return read(tree, instances.length > 0 ? instances : found, format.parse, options);
+}
+
+const TABLE = /\.(csv|tsv)$/i;
+/** Names of Open Images' classes, by the signs that its tables have for them. */
+const DESCRIPTIONS = /class-descriptions[^/]*\.csv$/i;
+/** Characters that the dialect of a table is seen in. */
+const TABLE_HEAD = 1 << 16;
+
+const recordsIn = (text: string): ReturnType<typeof recordsOf> => {
+  const dialect = guessDialect(text.slice(0, TABLE_HEAD), text.length <= TABLE_HEAD);
+  return recordsOf(text.slice(dialect.skip), dialect);
+};
+
+/** Tells whether a table is one of boxes, by its first record. A packed one is none. */
+async function holdsBoxes(source: string | Uint8Array): Promise<boolean> {
+  const bytes = typeof source === "string" ? await readHead(source) : source.subarray(0, TABLE_HEAD);
+  const head = new TextDecoder(markedEncoding(bytes) ?? "utf-8").decode(bytes).replace(/^\uFEFF/, "");
+  return looksLikeBoxes(recordsIn(head)[0]?.fields ?? []);
+}
+
+/** Tells whether a file is a table of boxes. */
+export const isBoxTable = async (path: string): Promise<boolean> => TABLE.test(path) && holdsBoxes(path);
+
+/** Boxes in tables; undefined where no table holds any. */
+async function readTables(tree: FileTree, options: ReadOptions): Promise<AnnotatedImages | undefined> {
+  const names: string[] = [];
+  for (const name of tree.names.filter((one) => TABLE.test(one))) if (await holdsBoxes(tree.source(name))) names.push(name);
+  if (names.length === 0) return undefined;
+  const classes = new Map<string, string>();
+  for (const name of tree.names.filter((one) => DESCRIPTIONS.test(one)))
+    for (const { fields } of recordsIn(await textOf(tree, name)))
+      if (fields.length === 2) classes.set(fields[0] as string, fields[1] as string);
+  return readLists(tree, names, (text, where, skip) => parseBoxTable(recordsIn(text), where, skip, classes), options);
 }
 
 const IN_LABELS = /(^|\/)labels\/.*\.txt$/i;
@@ -269,14 +392,19 @@ async function readYolo(tree: FileTree, files: readonly string[]): Promise<Annot
 export async function findAnnotations(tree: FileTree, options: AnnotationOptions = {}): Promise<AnnotatedImages | undefined> {
   const index = new ImageIndex(tree.names);
   const skip = options.skipBadRows === true;
-  const voc = tree.names.filter((name) => /\.xml$/i.test(name));
-  if (voc.length > 0) return readVoc(tree, voc, index, skip);
+  const xml = tree.names.filter((name) => /\.xml$/i.test(name));
+  if (xml.length > 0) {
+    const cvat = await looking(tree, xml, looksLikeCvat);
+    return cvat.length > 0 ? readLists(tree, cvat, parseCvat, { index, skip }) : readVoc(tree, xml, { index, skip });
+  }
   const json = tree.names.filter((name) => /\.json(\.gz)?$/i.test(name));
-  const coco = json.length === 0 ? undefined : await readCoco(tree, json, index, skip);
-  if (coco !== undefined) return coco;
+  const listed = json.length === 0 ? undefined : await readJson(tree, json, { index, skip });
+  if (listed !== undefined) return listed;
   const apart = tree.names.filter((name) => IN_LABELS.test(name));
   const yolo = apart.length > 0 ? apart : await labelsBeside(tree);
   if (yolo.length > 0) return readYolo(tree, yolo);
+  const tables = options.boxTables === false || !index.hasImages ? undefined : await readTables(tree, { index, skip });
+  if (tables !== undefined) return tables;
   await expectCoco(tree, json);
   return undefined;
 }

@@ -7,7 +7,7 @@ import type { ImageHeader } from "../../vision/images-node.js";
 import { endsWhole, imageHeader } from "../../vision/images-node.js";
 import { DataError } from "../../util/errors.js";
 import type { Dataset } from "../dataset.js";
-import type { AnnotatedImage, AnnotatedImages } from "./annotated-node.js";
+import type { AnnotatedImage, AnnotatedImages, AnnotationOptions } from "./annotated-node.js";
 import { badFile, findAnnotations } from "./annotated-node.js";
 import { BOX_COLUMNS } from "./boxes.js";
 import type { ImageOptions } from "./decode-node.js";
@@ -105,7 +105,7 @@ function classNotes(classes: readonly string[], used: ReadonlySet<string>): stri
  * Errors: DataError or ConfigError, in one line with the file's name, for an annotation that cannot be read, or whose image is missing,
  * unreadable or of another size; for a class that training has not; where no box is left.
  */
-export async function boxedImages(tree: FileTree, options: ImageOptions): Promise<BoxedImages | undefined> {
+export async function boxedImages(tree: FileTree, options: ImageOptions & AnnotationOptions): Promise<BoxedImages | undefined> {
   const found = await findAnnotations(tree, options);
   if (found === undefined) return undefined;
   const { looked, bad } = await lookAtAll(tree, found, options);

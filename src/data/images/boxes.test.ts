@@ -1,13 +1,13 @@
-/** @module Images with boxes from VOC, COCO and YOLO folders: the same boxes; what is refused; and batches of them. */
+/** @module Images with boxes in every format: the same boxes; what is refused; and batches of them. */
 import assert from "node:assert/strict";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { after, before, suite, test } from "node:test";
 import sharp from "sharp";
 import type { TensorData } from "../../graph/index.js";
 import type { Annotation } from "../../vision/annotations/index.js";
-import { writeCoco, writeVoc, writeYolo } from "../../vision/annotations/index.js";
+import { writeCoco, writeCvat, writeVoc, writeYolo } from "../../vision/annotations/index.js";
 import { ConfigError, DataError } from "../../util/errors.js";
 import { WorkerFetcher } from "../loader-worker-node.js";
 import type { LoadedData } from "../load-node.js";
@@ -218,7 +218,8 @@ suite("the same boxes, as tools and people write them", () => {
   };
   const cocoFile = (): Coco => JSON.parse(readFileSync(at("coco/annotations/instances_train2017.json"), "utf8")) as Coco;
   const expectBoxes = (data: LoadedData): void =>
-    rowsOf(data.train.tensor("boxes")).forEach((row, i) => {
+    rowsOf(data.train.tensor("boxes")).forEach((row, at) => {
+      const i = Number.parseInt(basename(data.train.texts("file")[at] ?? ""));
       const expected = hasBox(i) ? [...boxOf(i), i % 2, 0] : [-1, -1, -1, -1, -1, -1];
       row.forEach((v, k) => assert.ok(Math.abs(v - (expected[k] as number)) < 1e-3, `image ${i}: ${row} for ${expected}`));
     });
@@ -268,6 +269,134 @@ suite("the same boxes, as tools and people write them", () => {
     assert.match(data.notes.join("\n"), /"KÄTZ" and "kätz" differ in capital letters alone, and count as two classes/);
   });
 
+  const viaRegion = (region_attributes: object): object => ({
+    shape_attributes: { name: "rect", x: 1, y: 2, width: 3, height: 4 },
+    region_attributes,
+  });
+  const all = [0, 1, 2, 3, 4, 5].map(annotationOf);
+  const lineOf = (form: (image: string, box: readonly number[], label: string, size: ReturnType<typeof sizeOf>) => string): string =>
+    all
+      .flatMap(({ image, boxes, width = 0, height = 0 }) =>
+        boxes.map(({ box, label }) => form(image, box, label, { width, height })),
+      )
+      .join("\n");
+  const studio = (short: boolean): string =>
+    JSON.stringify(
+      all.map(({ image, boxes, width = 0, height = 0 }, id) => {
+        const value = boxes.map(({ box: [x1, y1, x2, y2], label }) => ({
+          x: (100 * x1) / width,
+          y: (100 * y1) / height,
+          width: (100 * (x2 - x1)) / width,
+          height: (100 * (y2 - y1)) / height,
+          rotation: 0,
+          rectanglelabels: [label],
+        }));
+        const size = { original_width: width, original_height: height };
+        if (short) return { image: `/data/upload/3/0a1b2c3d-${image}`, label: value.map((one) => ({ ...one, ...size })), id };
+        const result = value.map((one) => ({ ...size, type: "rectanglelabels", value: one }));
+        return { id, data: { image: `/data/local-files/?d=pets/${image}` }, annotations: [{ result: [] , was_cancelled: true }, { result }] };
+      }),
+    );
+  const labelMe = ({ image, boxes, width, height }: Annotation): string =>
+    JSON.stringify({
+      version: "5.4.1",
+      shapes: boxes.map(({ box: [x1, y1, x2, y2], label }) => ({
+        label,
+        points: label === "cat" ? [[x2, y1], [x1, y2]] : [[x1, y1], [x2, (y1 + y2) / 2], [x1, y2]], // prettier-ignore
+        shape_type: label === "cat" ? "rectangle" : "polygon",
+      })),
+      imagePath: `..\\images\\${image}`,
+      imageData: "iVBORw0KGgo=",
+      imageHeight: height,
+      imageWidth: width,
+    });
+  const via = (regions: (list: readonly object[]) => unknown): object =>
+    Object.fromEntries(
+      all.map(({ image, boxes }) => [
+        `${image}1234`,
+        {
+          filename: image,
+          size: 1234,
+          regions: regions(
+            boxes.map(({ box: [x1, y1, x2, y2], label }) => ({
+              shape_attributes:
+                label === "cat"
+                  ? { name: "rect", x: x1, y: y1, width: x2 - x1, height: y2 - y1 }
+                  : { name: "polygon", all_points_x: [x1, x2, x1], all_points_y: [y1, y2, y2] },
+              region_attributes: { pet: { [label]: true } },
+            })),
+          ),
+        },
+      ]),
+    );
+  const quoted = (value: unknown): string => `"${JSON.stringify(value).replaceAll('"', '""')}"`;
+  const TOOLS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+    "LabelMe, a file for each image": Object.fromEntries(all.map((one, i) => [`images/${i}.json`, labelMe(one)])),
+    "VIA's JSON": { "via.json": JSON.stringify(via((list) => list)) },
+    "VIA's first version, regions by number": { "via.json": JSON.stringify(via((list) => ({ ...list }))) },
+    "VIA's project": { "project.json": JSON.stringify({ _via_settings: {}, _via_img_metadata: via((list) => list) }) },
+    "VIA's CSV": {
+      "via.csv": `filename,file_size,file_attributes,region_count,region_id,region_shape_attributes,region_attributes\n${Object.values(
+        via((list) => list) as Readonly<Record<string, { filename: string; regions: Record<"shape_attributes" | "region_attributes", object>[] }>>,
+      )
+        .flatMap(({ filename, regions }) =>
+          regions.length === 0
+            ? [`${filename},9,"{}",0,0,"{}","{}"`]
+            : regions.map((one) => `${filename},9,"{}",1,0,${quoted(one.shape_attributes)},${quoted(one.region_attributes)}`),
+        )
+        .join("\n")}\n`,
+    },
+    CreateML: {
+      "_annotations.createml.json": JSON.stringify(
+        all.map(({ image, boxes }) => ({
+          image,
+          annotations: boxes.map(({ box: [x1, y1, x2, y2], label }) => ({
+            label,
+            coordinates: { x: (x1 + x2) / 2, y: (y1 + y2) / 2, width: x2 - x1, height: y2 - y1 },
+          })),
+        })),
+      ),
+    },
+    "CVAT's XML": { "annotations.xml": writeCvat(all.map((one) => ({ ...one, ...sizeOf(Number.parseInt(one.image)), tags: [] }))) },
+    "Label Studio": { "export.json": studio(false) },
+    "Label Studio's short form, names as uploaded": { "export.json": studio(true) },
+    "a table with corners": {
+      "labels.csv": `filename,width,height,class,xmin,ymin,xmax,ymax\n${lineOf((image, box, label, { width, height }) => `${image},${width},${height},${label},${box.join(",")}`)}\n2.png,80,60,,,,,\n5.png,60,60,,,,,\n`,
+    },
+    "RetinaNet's table without names of columns": {
+      "annotations.csv": `${lineOf((image, box, label) => `images/${image},${box.join(",")},${label}`)}\n2.png,,,,,\n5.png,,,,,\n`,
+      "classes.csv": "cat,0\ndog,1\n",
+    },
+    "Open Images, signs for classes": {
+      "train-annotations-bbox.csv": `ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf,IsDepiction,IsInside\n${lineOf((image, [x1 = 0, y1 = 0, x2 = 0, y2 = 0], label, { width, height }) => `${image.replace(".png", "")},xclick,/m/${label},1,${x1 / width},${x2 / width},${y1 / height},${y2 / height},0,0,0,0,0`)}\n2,xclick,,1,,,,,0,0,0,0,0\n5,xclick,,1,,,,,0,0,0,0,0\n`,
+      "class-descriptions-boxable.csv": "/m/cat,cat\n/m/dog,dog\n",
+    },
+    "a table with a list in a cell": {
+      "train.csv": `image_id;bbox;label\n${lineOf((image, [x1 = 0, y1 = 0, x2 = 0, y2 = 0], label) => `${image};[${x1}, ${y1}, ${x2 - x1}, ${y2 - y1}];${label}`)}\n2.png;;\n5.png;;\n`,
+      "sample_submission.csv": "image_id;PredictionString\n0.png;\n",
+    },
+    "AutoML's table": {
+      "import.csv": `${lineOf((image, [x1 = 0, y1 = 0, x2 = 0, y2 = 0], label, { width, height }) => `TRAIN,gs://b/${image},${label},${x1 / width},${y1 / height},,,${x2 / width},${y2 / height},,`)}\nTRAIN,gs://b/2.png,,,,,,,,,\nTRAIN,gs://b/5.png,,,,,,,,,\n`,
+    },
+  };
+  for (const [name, files] of Object.entries(TOOLS))
+    test(name, async () => {
+      const data = await inFolder("kind", files);
+      expectBoxes(data);
+    });
+
+  test("a table of boxes by itself; images that have classes keep theirs", async () => {
+    await inFolder("kind", { "labels.csv": `image,x,y,w,h\n${lineOf((image, [x1 = 0, y1 = 0, x2 = 0, y2 = 0]) => `${image},${x1},${y1},${x2 - x1},${y2 - y1}`)}\n` });
+    const options = { testFraction: 0, validationFraction: 0 };
+    const boxed = await loadData(at("kind/labels.csv"), options);
+    assert.equal(boxed.task, "object-detection");
+    assert.deepEqual(boxed.train.tensor("boxes").classes, ["object"]);
+    assert.match(boxed.notes.join("\n"), /no column of classes; all boxes are of one, "object"/);
+    put("kind/labels.csv", `Path,Roi.X1,Roi.Y1,Roi.X2,Roi.Y2,ClassId\n${lineOf((image, box, label) => `images/${image},${box.join(",")},${label}`)}\n`);
+    const classed = await loadData(at("kind"), { ...options, boxTables: false });
+    assert.equal(classed.task, "image-classification");
+  });
+
   const REFUSED: readonly (readonly [string, Record<string, string>, RegExp])[] = [
     [
       "pixels in YOLO's lines",
@@ -286,9 +415,25 @@ suite("the same boxes, as tools and people write them", () => {
       /got no "images", "annotations"/,
     ],
     [
-      "CVAT's XML",
-      { "a.xml": '<?xml version="1.0"?>\n<annotations><image name="0.png"/></annotations>' },
-      /a\.xml: expected Pascal VOC, got CVAT's XML; descent data convert/,
+      "CVAT's XML of a video",
+      { "a.xml": '<?xml version="1.0"?>\n<annotations><track id="0"/></annotations>' },
+      /a\.xml: expected CVAT for images, got tracks of a video; export the task as "CVAT for images/,
+    ],
+    [
+      "LabelMe's shape without a label",
+      { "0.json": '{"shapes":[{"label":"","points":[[1,2],[3,4]]}],"imagePath":"0.png"}' },
+      /0\.json, shape 1: expected a label/,
+    ],
+    [
+      "VIA's regions with two attributes",
+      { "a.json": JSON.stringify({ a: { filename: "0.png", regions: [viaRegion({ a: "x", b: "y" })] } }) },
+      /a\.json: expected one attribute of regions that names the class, got a, b/,
+    ],
+    ["half a box in a table", { "a.csv": "filename,xmin,ymin,xmax,ymax,class\n0.png,1,2,3,,cat\n" }, /a\.csv, line 2: expected four/],
+    [
+      "a brushed mask",
+      { "a.json": '[{"data":{"image":"0.png"},"annotations":[{"result":[{"type":"x","value":{"brushlabels":["a"],"rectanglelabels":["a"]}}]}]}]' },
+      /a\.json, task 1: expected boxes or polygons, got a brushed mask/,
     ],
     ["validation alone", { "instances_val2017.json": JSON.stringify(cocoOf()) }, /part train, found validation alone/],
   ];

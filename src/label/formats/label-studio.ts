@@ -6,9 +6,10 @@
 import * as z from "zod";
 import { ConfigError, DataError } from "../../util/errors.js";
 import { parseJsonWith } from "../../util/schema.js";
+import { boxesIn, parseLabelStudio } from "../../vision/annotations/index.js";
 import type { Payload, Value } from "../scheme.js";
-import type { LabelFormat, LabelledItem } from "./format.js";
-import { rounded } from "./format.js";
+import type { LabelFormat, LabelledItem, ReadFormatOptions } from "./format.js";
+import { itemOf } from "./regions.js";
 
 const result = z.looseObject({
   type: z.string(),
@@ -17,15 +18,8 @@ const result = z.looseObject({
   value: z.looseObject({
     choices: z.array(z.string()).optional(),
     labels: z.array(z.string()).optional(),
-    rectanglelabels: z.array(z.string()).optional(),
-    polygonlabels: z.array(z.string()).optional(),
     start: z.number().optional(),
     end: z.number().optional(),
-    x: z.number().optional(),
-    y: z.number().optional(),
-    width: z.number().optional(),
-    height: z.number().optional(),
-    points: z.array(z.tuple([z.number(), z.number()])).optional(),
   }),
 });
 type Result = z.infer<typeof result>;
@@ -37,8 +31,6 @@ const tasksSchema = z.array(
     annotations: z.array(z.looseObject({ result: z.array(result) })).optional(),
   }),
 );
-
-type Size = { readonly width: number; readonly height: number };
 
 const named = (payload: Payload): { from_name: string; to_name: string } => ({
   from_name: "label",
@@ -75,38 +67,27 @@ function resultsOf({ payload, value }: LabelledItem): unknown[] {
   }));
 }
 
-function valueOf(kind: string, results: readonly Result[], { width, height }: Size, where: string): Value {
-  const wrong = (expected: string): DataError => new DataError(`${where}: expected ${expected}, got something else`);
-  const first = (list: readonly string[] | undefined, what: string): string => {
-    if (list?.[0] === undefined) throw wrong(what);
-    return list[0];
-  };
-  const [x, y] = [(value: number) => rounded((value * width) / 100), (value: number) => rounded((value * height) / 100)];
-  if (kind === "text-classes" || kind === "image-classes")
-    return { classes: results.flatMap(({ value }) => value.choices ?? []) };
-  if (kind === "spans")
-    return {
-      spans: results.map(({ value: { start, end, labels } }) => {
-        if (start === undefined || end === undefined) throw wrong("start and end of a span");
-        return { start, end, label: first(labels, "labels") };
-      }),
-    };
-  if (kind === "boxes")
-    return {
-      boxes: results.map(({ value }) => {
-        if (value.x === undefined || value.y === undefined || value.width === undefined || value.height === undefined)
-          throw wrong("x, y, width and height of a box");
-        const size = { width: x(value.width), height: y(value.height) };
-        return { x: x(value.x), y: y(value.y), ...size, label: first(value.rectanglelabels, "rectanglelabels") };
-      }),
-    };
+function valueOf(kind: string, results: readonly Result[], where: string): Value {
+  if (kind !== "spans") return { classes: results.flatMap(({ value }) => value.choices ?? []) };
   return {
-    polygons: results.map(({ value: { points, polygonlabels } }) => {
-      if (points === undefined || points.length < 3) throw wrong("at least 3 points of a polygon");
-      return { points: points.map(([px, py]): [number, number] => [x(px), y(py)]), label: first(polygonlabels, "polygonlabels") };
+    spans: results.map(({ value: { start, end, labels } }) => {
+      const [label] = labels ?? [];
+      if (start === undefined || end === undefined || label === undefined)
+        throw new DataError(`${where}: expected start, end and labels of a span, got something else`);
+      return { start, end, label };
     }),
   };
 }
+
+/** Boxes or polygons, by the reader that training uses. */
+const regionsIn = (content: string, name: string, { kind, sizes, note }: ReadFormatOptions): LabelledItem[] => {
+  const { annotations, notes = [] } = parseLabelStudio(content, name);
+  for (const text of notes) note?.(text);
+  return annotations.map((one) => {
+    const size = one.fractions === true ? sizes?.get(one.image) : undefined;
+    return itemOf(size === undefined ? one : { ...one, ...size, boxes: boxesIn(one, size) }, kind, name);
+  });
+};
 
 export const labelStudio: LabelFormat = {
   name: "label-studio",
@@ -121,21 +102,25 @@ export const labelStudio: LabelFormat = {
     });
     return new Map([["label-studio.json", `${JSON.stringify(tasks, null, 1)}\n`]]);
   },
-  read: (files, { kind, sizes }) =>
-    [...files].flatMap(([name, content]) =>
+  read: (files, options) => {
+    const { kind, sizes } = options;
+    if (kind === "boxes" || kind === "polygons") return [...files].flatMap(([name, content]) => regionsIn(content, name, options));
+    return [...files].flatMap(([name, content]) =>
       parseJsonWith(tasksSchema, content, name).map((task, i) => {
         const where = `${name}, task ${i + 1}`;
         const results = (task.annotations?.[0]?.result ?? []).filter(({ type }) => type !== "textarea");
+        const value = valueOf(kind, results, where);
         const { text, image } = task.data;
         if (image === undefined) {
           if (text === undefined) throw new DataError(`${where}: expected a text or an image, got neither`);
-          return { payload: { text }, value: valueOf(kind, results, { width: 1, height: 1 }, where) };
+          return { payload: { text }, value };
         }
         const [first] = results;
         const [width, height] = [first?.original_width ?? task.width, first?.original_height ?? task.height];
         const size = width === undefined || height === undefined ? sizes?.get(image) : { width, height };
         if (size === undefined) throw new DataError(`${where}: expected the size of ${image}, got none`);
-        return { payload: { image: { file: image, ...size } }, value: valueOf(kind, results, size, where) };
+        return { payload: { image: { file: image, ...size } }, value };
       }),
-    ),
+    );
+  },
 };

@@ -21,7 +21,10 @@ import { rounded, stemOf } from "./format.js";
 const DIGITS = 12;
 
 /** An item's boxes by their corners, or its polygons with the rectangles around them. */
-function annotationOf({ payload: { image, name }, value }: LabelledItem): Required<Annotation> {
+export function annotationOf({
+  payload: { image, name },
+  value,
+}: LabelledItem): Annotation & { readonly width: number; readonly height: number } {
   if (image === undefined) throw new ConfigError(`${name ?? "item"}: expected an image, got a text`);
   const boxes = "boxes" in value ? value.boxes : [];
   const polygons = "polygons" in value ? value.polygons : [];
@@ -39,7 +42,7 @@ function annotationOf({ payload: { image, name }, value }: LabelledItem): Requir
   };
 }
 
-function itemOf({ image, width, height, boxes }: Annotation, kind: Kind, where: string): LabelledItem {
+export function itemOf({ image, width, height, boxes }: Annotation, kind: Kind, where: string): LabelledItem {
   if (width === undefined || height === undefined) throw new DataError(`${where}: expected the size of ${image}, got none`);
   const asValue = ({ box: [x1, y1, x2, y2], label }: AnnotatedBox) => ({
     x: rounded(x1),

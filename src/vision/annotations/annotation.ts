@@ -33,7 +33,70 @@ export interface Annotation {
   readonly width?: number;
   readonly height?: number;
   readonly boxes: readonly AnnotatedBox[];
+  /** Whether boxes and outlines are fractions of an image whose size the file does not say. */
+  readonly fractions?: boolean;
+  /** The part of the data that the file has the image in, by its own name. */
+  readonly subset?: string;
 }
+
+/** Annotations of several images out of one file. */
+export interface AnnotationList {
+  readonly annotations: readonly Annotation[];
+  /** Every class in the order of the file, whether it occurs or not; left out where only the boxes name them. */
+  readonly classes?: readonly string[];
+  /** The reader's decisions, in sentences. */
+  readonly notes?: readonly string[];
+}
+
+/** Reads a file of annotations; with `skip`, which is called with each fault, bad ones are left out. */
+export type ParseAnnotations = (text: string, where: string, skip?: (message: string) => void) => AnnotationList;
+
+/** The boxes of an annotation in pixels of its image. */
+export function boxesIn(
+  { boxes, fractions }: Annotation,
+  { width, height }: { readonly width: number; readonly height: number },
+): readonly AnnotatedBox[] {
+  if (fractions !== true) return boxes;
+  return boxes.map((one) => ({
+    ...one,
+    box: [one.box[0] * width, one.box[1] * height, one.box[2] * width, one.box[3] * height],
+    ...(one.outline === undefined ? {} : { outline: one.outline.map(([x, y]) => [x * width, y * height] as const) }),
+  }));
+}
+
+/** An outline as a box: the rectangle around it. */
+export const outlined = (outline: Outline, label: string): AnnotatedBox => ({
+  box: boundsOf(outline),
+  label,
+  fromOutline: true,
+  outline,
+});
+
+/** Corners of a rectangle turned about (x, y) by an angle in degrees, clockwise as images are seen. */
+export function turnedCorners([x1, y1, x2, y2]: BoxCorners, [x, y]: readonly [number, number], degrees: number): Outline {
+  const [sine, cosine] = [Math.sin((degrees * Math.PI) / 180), Math.cos((degrees * Math.PI) / 180)];
+  const corners = [
+    [x1, y1],
+    [x2, y1],
+    [x2, y2],
+    [x1, y2],
+  ] as const;
+  return corners.map(([cx, cy]) => [
+    x + (cx - x) * cosine - (cy - y) * sine,
+    y + (cx - x) * sine + (cy - y) * cosine,
+  ]);
+}
+
+/** The rectangle around an ellipse that is turned by an angle in degrees. */
+export function aroundEllipse(cx: number, cy: number, rx: number, ry: number, degrees: number): BoxCorners {
+  const [sine, cosine] = [Math.sin((degrees * Math.PI) / 180), Math.cos((degrees * Math.PI) / 180)];
+  const [w, h] = [Math.hypot(rx * cosine, ry * sine), Math.hypot(rx * sine, ry * cosine)];
+  return [cx - w, cy - h, cx + w, cy + h];
+}
+
+/** Says how many shapes were left out because they enclose nothing: points and lines. */
+export const openShapes = (count: number, where: string): string[] =>
+  count === 0 ? [] : [`${where}: ${count === 1 ? "1 shape that is" : `${count} shapes that are`} points or lines left out`];
 
 /** Counts of faults in boxes. */
 export interface BoxFaults {

@@ -46,6 +46,7 @@ export const imageClassification: Task<ImageInfo> = {
     ({ classes }) => classes,
     (info, name) => ({ ...info, classes: [...info.classes, name] }),
   ),
+  reads: { boxTables: false },
   monitor: { metric: "accuracy", mode: "max" },
 
   prepare: prepareImages,

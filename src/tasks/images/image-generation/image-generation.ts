@@ -59,6 +59,7 @@ export const imageGeneration: Task<GenerationInfo> = {
     dcgan("dcgan", "Radford et al. 2015, as wide as in PyTorch's example", 64),
   ],
   defaultModel: "dcgan-small",
+  reads: { boxTables: false },
   monitor: { metric: "frechetDistance", mode: "min" },
 
   prepare(data: LoadedData): Prepared<GenerationInfo> {

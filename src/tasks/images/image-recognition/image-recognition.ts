@@ -107,6 +107,7 @@ export const imageRecognition: Task<RecognitionInfo> = {
     ({ classes, trainedClasses }) => classes.slice(0, trainedClasses),
     (info) => ({ ...info, trainedClasses: info.trainedClasses + 1 }),
   ),
+  reads: { boxTables: false },
   monitor: { metric: "recallAt1", mode: "max" },
 
   prepare(data: LoadedData, options): Prepared<RecognitionInfo> {
