@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { jsonRows } from "../../src/data/text/json-rows.js";
 import { looksLabelled, parseLabelledLines } from "../../src/data/text/fasttext.js";
-import { parseTokenRows } from "../../src/data/text/token-rows.js";
+import { parseRasa } from "../../src/data/text/rasa.js";
+import { parseTokenRows, sentencesIn } from "../../src/data/text/token-rows.js";
 import { loadData, parseConll, parseIdx, parsePropositions, parseSpanLines, readTable } from "../../src/data/node.js";
 import { archiveTree } from "../../src/data/images/file-tree-node.js";
 import { readStandoff } from "../../src/data/text/standoff-node.js";
@@ -18,8 +19,23 @@ import { decodeUtf8 } from "../../src/data/text/lines.js";
 import { unwrapGzip } from "../../src/data/files-node.js";
 import { zipFiles } from "../../src/data/zip-node.js";
 import { loadVectors } from "../../src/text/vectors-node.js";
-import { parseCoco, parseVoc, parseYolo, parseYoloNames } from "../../src/vision/annotations/index.js";
-import { usableBoxes, noFaults } from "../../src/vision/annotations/index.js";
+import type { ParseAnnotations } from "../../src/vision/annotations/index.js";
+import {
+  boxesIn,
+  noFaults,
+  parseBoxTable,
+  parseCoco,
+  parseCreateMl,
+  parseLabelMe,
+  parseLabelStudio,
+  parseVia,
+  parseVoc,
+  parseYolo,
+  parseYoloNames,
+  usableBoxes,
+} from "../../src/vision/annotations/index.js";
+import { recordsOf } from "../../src/data/csv/records.js";
+import type { Mutate } from "./mutate.js";
 import { anyBytes, anyJson, anyJsonLines, anyLines, anyTokens, bytesOf, textOf } from "./mutate.js";
 import { anyTar, anyZip, inGzip, zipOf } from "./mutate-binary.js";
 import type { FuzzReader } from "./reader.js";
@@ -62,6 +78,31 @@ const PROPOSITIONS = [
   ),
   bytesOf("1\t他\t_\tn\t_\t_\t2\tS\t_\t_\tA0\n2\t去\t_\tv\t_\t_\t0\tR\tY\tgo.01\t_\n\n"),
 ];
+const RASA = [
+  ["f.yml", 'nlu:\n- intent: a\n  examples: |\n    - to [Rome](city:x) or [NY]{"entity": "city"}\n- synonym: b\n'],
+  ["f.md", '## intent:a\n- to [Rome](city:x) or [NY][{"entity": "city"}]\n## synonym:b\n- c\n'],
+  [
+    "f.json",
+    '{"rasa_nlu_data":{"common_examples":[{"text":"to 🤗 Rome","intent":"a","entities":[{"start":5,"end":9,"entity":"city"}]}]}}',
+  ],
+] as const;
+const MARKS = anyTokens(/[\w.-]+|\s+|[^\w\s]/g, [
+  "[",
+  "](",
+  ")",
+  "]{",
+  "}",
+  "][",
+  "&a ",
+  "*a",
+  "|\n",
+  "## intent:",
+  "- ",
+  "<!--",
+  "-->",
+]);
+const SPACY =
+  '[{"id":0,"paragraphs":[{"raw":"Ann left","sentences":[{"tokens":[{"orth":"Ann","ner":"U-PER"},{"orth":"left"}]}]}]}]';
 const SPANS = [
   bytesOf(
     '{"text":"Ann met Bob 🤗 Li","spans":[[0,3,"PER"],[8,11,"PER"],[14,16,"PER"]]}\n{"text":"No one","entities":[{"start":0,"end":2,"label":"X"}]}\n',
@@ -157,6 +198,81 @@ const XML_MORE = [
   "<bndbox/>",
   "<?x?>",
 ];
+const VIA = {
+  "a.jpg1": {
+    filename: "a.jpg",
+    regions: [
+      { shape_attributes: { name: "rect", x: 1, y: 2, width: 3, height: 4 }, region_attributes: { class: "cat" } },
+      {
+        shape_attributes: { name: "polygon", all_points_x: [1, 5, 9], all_points_y: [1, 9, 5] },
+        region_attributes: { class: "b" },
+      },
+      { shape_attributes: { name: "ellipse", cx: 9, cy: 9, rx: 2, ry: 3, theta: 1 }, region_attributes: { class: { b: true } } },
+    ],
+  },
+};
+const STUDIO = [
+  { x: 10, y: 20, width: 30, height: 40, rotation: 15, rectanglelabels: ["cat"] },
+  { points: [[1, 2], [50, 4], [7, 80]], polygonlabels: ["b"] }, // prettier-ignore
+  { x: 50, y: 50, radiusX: 9, radiusY: 5, rotation: 0, ellipselabels: ["b"] },
+];
+const table: ParseAnnotations = (csv, where, skip) => parseBoxTable(recordsOf(csv, { delimiter: ",", quote: '"' }), where, skip);
+/** Readers of boxes: name, valid files, what changes them, the reader. */
+const BOXES: readonly (readonly [string, readonly string[], Mutate, ParseAnnotations])[] = [
+  [
+    "labelme",
+    [
+      JSON.stringify({
+        shapes: [
+          { label: "cat", points: [[1, 2], [30, 40]], shape_type: "rectangle" }, // prettier-ignore
+          { label: "b", points: [[1, 2], [30, 4], [5, 60]], shape_type: "polygon" }, // prettier-ignore
+          { label: "b", points: [[9, 9], [12, 9]], shape_type: "circle" }, // prettier-ignore
+          { label: "b", points: [[9, 9]], shape_type: "point" },
+        ],
+        imagePath: "a.jpg",
+        imageWidth: 100,
+        imageHeight: 80,
+      }),
+    ],
+    anyJson,
+    parseLabelMe,
+  ],
+  ["via", [JSON.stringify(VIA), JSON.stringify({ _via_img_metadata: VIA })], anyJson, parseVia],
+  [
+    "create-ml",
+    ['[{"image":"a.jpg","annotations":[{"label":"cat","coordinates":{"x":10,"y":20,"width":5,"height":6}}]},{"image":"b.jpg"}]'],
+    anyJson,
+    parseCreateMl,
+  ],
+  [
+    "label-studio-boxes",
+    [
+      JSON.stringify([
+        {
+          data: { image: "/data/upload/1/0a1b2c3d-a.jpg" },
+          annotations: [{ result: STUDIO.map((value) => ({ type: "x", original_width: 100, original_height: 80, value })) }],
+        },
+        { data: { image: "b.jpg" }, annotations: [{ result: STUDIO.map((value) => ({ type: "x", value })) }] },
+      ]),
+      JSON.stringify([{ image: "s3://b/a.jpg", label: STUDIO }]),
+    ],
+    anyJson,
+    parseLabelStudio,
+  ],
+  [
+    "box-table",
+    [
+      "filename,width,height,class,xmin,ymin,xmax,ymax\na.jpg,100,80,cat,1,2,30,40\nb.jpg,100,80,,,,,\n",
+      'image_id,bbox\na,"[1, 2, 3, 4]"\nb,"[5.5, 2, 3, 4]"\n',
+      "a.jpg,1,2,30,40,cat\nb.jpg,,,,,\n",
+      "ImageID,LabelName,XMin,XMax,YMin,YMax,IsGroupOf\na,/m/1,0.1,0.5,0.2,0.9,1\n",
+      'filename,region_shape_attributes,region_attributes\na.jpg,"{""name"":""rect"",""x"":1,""y"":2,""width"":3,""height"":4}","{""class"":""cat""}"\n',
+    ],
+    anyLines(/,/, 1),
+    table,
+  ],
+];
+
 const text = (bytes: Uint8Array): string => decodeUtf8(bytes, "f");
 
 /** A workbook of one sheet, with texts of its own, shared ones, a date, a formula and an empty row. */
@@ -352,9 +468,20 @@ export const DATA_READERS: readonly FuzzReader[] = [
       [
         '{"tokens":["Ana","in","Rome"],"ner_tags":["B-PER","O","B-LOC"]}\n{"words":["a"],"labels":["O"]}\n',
         '[{"tokens":["Ana"],"ner_tags":[1]},{"tokens":"[\'a\' \'b\']","tags":"[0, 0]"}]',
+        SPACY,
       ].map(bytesOf),
     structured: anyJsonLines,
-    read: (b) => parseTokenRows(jsonRows(text(b), "f"), "f", () => ["O", "B-PER"], { repair: b.length % 2 === 0 }),
+    read: (b) => parseTokenRows(sentencesIn(jsonRows(text(b), "f")), "f", () => ["O", "B-PER"], { repair: b.length % 2 === 0 }),
+  },
+  {
+    name: "rasa",
+    ...QUICK,
+    // The first byte says which of the three forms an input has.
+    valid: () => RASA.map(([, content], at) => new Uint8Array([at, ...bytesOf(content)])),
+    structured: (bytes, random) =>
+      new Uint8Array([bytes[0] ?? 0, ...(bytes[0] === 2 ? anyJson : MARKS)(bytes.subarray(1), random)]),
+    kept: 1,
+    read: (b) => parseRasa(text(b.subarray(1)), RASA[(b[0] ?? 0) % RASA.length]?.[0] ?? "f.md"),
   },
   {
     name: "text-file",
@@ -378,6 +505,17 @@ export const DATA_READERS: readonly FuzzReader[] = [
     read: (b) =>
       parseCoco(textOf(b), "f").annotations.map(({ boxes }) => usableBoxes(boxes, { width: 10, height: 10 }, noFaults())),
   },
+  ...BOXES.map(([name, valid, structured, parse]): FuzzReader => ({
+    name,
+    ...QUICK,
+    valid: () => valid.map(bytesOf),
+    structured,
+    read: (b) => {
+      const skipped: string[] = [];
+      for (const one of parse(textOf(b), "f", (message) => void skipped.push(message)).annotations)
+        usableBoxes(boxesIn(one, { width: 100, height: 80 }), { width: 100, height: 80 }, noFaults());
+    },
+  })),
   {
     name: "yolo",
     ...QUICK,

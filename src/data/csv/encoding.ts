@@ -8,6 +8,8 @@ const SHOWN: Readonly<Record<string, string>> = {
   "utf-8": "UTF-8",
   "utf-16le": "UTF-16LE",
   "utf-16be": "UTF-16BE",
+  "utf-32le": "UTF-32LE",
+  "utf-32be": "UTF-32BE",
   gbk: "GBK",
   gb18030: "GB18030",
   big5: "Big5",
@@ -21,8 +23,21 @@ const SHOWN: Readonly<Record<string, string>> = {
 export const encodingName = (encoding: string): string =>
   own(SHOWN, encoding) ?? encoding.replace(/^windows/, "Windows").replace(/^iso/, "ISO");
 
-/** The name under which `TextDecoder` knows an encoding. ConfigError, beginning with `where`, for one that it doesn't know. */
+/** Names of UTF-32, which `TextDecoder` doesn't know; without an order of bytes the one of nearly all machines. */
+const UTF_32: Readonly<Record<string, string>> = {
+  "utf-32": "utf-32le",
+  utf32: "utf-32le",
+  "ucs-4": "utf-32le",
+  "utf-32le": "utf-32le",
+  "utf-32-le": "utf-32le",
+  "utf-32be": "utf-32be",
+  "utf-32-be": "utf-32be",
+};
+
+/** The name of an encoding as `streamDecoder` knows it. ConfigError, beginning with `where`, for one that it doesn't know. */
 export function checkEncoding(name: string, where: string): string {
+  const wide = own(UTF_32, name.trim().toLowerCase());
+  if (wide !== undefined) return wide;
   try {
     return new TextDecoder(name.trim()).encoding;
   } catch (cause) {
@@ -36,8 +51,32 @@ export function checkEncoding(name: string, where: string): string {
 /** Windows-1252's signs from 0x80 on, which some versions of Node (20, 22, 23) leave as the control characters of Latin-1. */
 const WINDOWS_1252 = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ";
 
+/** Decodes UTF-32 piece by piece. */
+function utf32Decoder(littleEndian: boolean): (bytes: Uint8Array, last: boolean) => string {
+  let rest = new Uint8Array(0);
+  let begun = false;
+  return (bytes, last) => {
+    const all = new Uint8Array(rest.length + bytes.length);
+    all.set(rest);
+    all.set(bytes, rest.length);
+    const view = new DataView(all.buffer);
+    const whole = all.length - (all.length % 4);
+    const pieces: string[] = [];
+    for (let at = 0; at < whole; at += 4) {
+      const code = view.getUint32(at, littleEndian);
+      if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) throw new TypeError("not UTF-32");
+      if (begun || code !== 0xfeff) pieces.push(String.fromCodePoint(code));
+      begun = true;
+    }
+    rest = all.slice(whole);
+    if (last && rest.length > 0) throw new TypeError("not UTF-32");
+    return pieces.join("");
+  };
+}
+
 /** Decodes bytes piece by piece; `last` ends them. TypeError if they are not of the encoding. A mark at the beginning is left out. */
 export function streamDecoder(encoding: string): (bytes: Uint8Array, last: boolean) => string {
+  if (encoding.startsWith("utf-32")) return utf32Decoder(encoding === "utf-32le");
   const decoder = new TextDecoder(encoding, { fatal: true });
   const decode = (bytes: Uint8Array, last: boolean): string => decoder.decode(bytes, { stream: !last });
   if (encoding !== "windows-1252") return decode;
@@ -58,9 +97,30 @@ export const isUtf8 = (bytes: Uint8Array): boolean => {
 /** The encoding given by a byte order mark, or undefined. */
 export function markedEncoding(head: Uint8Array): string | undefined {
   if (head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf) return "utf-8";
-  if (head[0] === 0xff && head[1] === 0xfe) return "utf-16le";
+  // UTF-16 has no character of zeros in a text, so what begins like both is the wider one.
+  if (head[0] === 0xff && head[1] === 0xfe) return head[2] === 0 && head[3] === 0 ? "utf-32le" : "utf-16le";
+  if (head[0] === 0 && head[1] === 0 && head[2] === 0xfe && head[3] === 0xff) return "utf-32be";
   if (head[0] === 0xfe && head[1] === 0xff) return "utf-16be";
-  return unmarkedUtf16(head);
+  return unmarkedUtf32(head) ?? unmarkedUtf16(head);
+}
+
+/** The text of the beginning of a file as its mark says, otherwise as UTF-8; what is cut or damaged is made good. */
+export function decodeHead(bytes: Uint8Array): string {
+  const encoding = markedEncoding(bytes) ?? "utf-8";
+  if (encoding.startsWith("utf-32")) return streamDecoder(encoding)(bytes, false);
+  return new TextDecoder(encoding).decode(bytes).replace(/^\uFEFF/, "");
+}
+
+/** UTF-32 without a mark: of four bytes a character the two highest are zero, but for rare signs, and the lowest is not. */
+function unmarkedUtf32(head: Uint8Array): string | undefined {
+  const zeros = [0, 0, 0, 0];
+  for (const [i, byte] of head.entries()) if (byte === 0) zeros[i % 4] = (zeros[i % 4] as number) + 1;
+  const all = Math.floor(head.length / 4);
+  const [a, b, c, d] = zeros as [number, number, number, number];
+  const isMost = (count: number): boolean => count >= 0.9 * all;
+  if (all < 4) return undefined;
+  if (d >= all && isMost(c) && a === 0) return "utf-32le";
+  return a >= all && isMost(b) && d === 0 ? "utf-32be" : undefined;
 }
 
 /** UTF-16 without a mark: digits, commas and line ends have a zero byte each, on the same side, the line ends too. */

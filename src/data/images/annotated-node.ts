@@ -22,7 +22,7 @@ import {
   parseYolo,
   parseYoloNames,
 } from "../../vision/annotations/index.js";
-import { markedEncoding } from "../csv/encoding.js";
+import { decodeHead } from "../csv/encoding.js";
 import { guessDialect } from "../csv/dialect.js";
 import { recordsOf } from "../csv/records.js";
 import { ConfigError, DataError } from "../../util/errors.js";
@@ -301,8 +301,7 @@ const recordsIn = (text: string): ReturnType<typeof recordsOf> => {
 /** Tells whether a table is one of boxes, by its first record. A packed one is none. */
 async function holdsBoxes(source: string | Uint8Array): Promise<boolean> {
   const bytes = typeof source === "string" ? await readHead(source) : source.subarray(0, TABLE_HEAD);
-  const head = new TextDecoder(markedEncoding(bytes) ?? "utf-8").decode(bytes).replace(/^\uFEFF/, "");
-  return looksLikeBoxes(recordsIn(head)[0]?.fields ?? []);
+  return looksLikeBoxes(recordsIn(decodeHead(bytes))[0]?.fields ?? []);
 }
 
 /** Tells whether a file is a table of boxes. */

@@ -274,7 +274,9 @@ suite("the same boxes, as tools and people write them", () => {
     region_attributes,
   });
   const all = [0, 1, 2, 3, 4, 5].map(annotationOf);
-  const lineOf = (form: (image: string, box: readonly number[], label: string, size: ReturnType<typeof sizeOf>) => string): string =>
+  const lineOf = (
+    form: (image: string, box: readonly number[], label: string, size: ReturnType<typeof sizeOf>) => string,
+  ): string =>
     all
       .flatMap(({ image, boxes, width = 0, height = 0 }) =>
         boxes.map(({ box, label }) => form(image, box, label, { width, height })),
@@ -294,7 +296,11 @@ suite("the same boxes, as tools and people write them", () => {
         const size = { original_width: width, original_height: height };
         if (short) return { image: `/data/upload/3/0a1b2c3d-${image}`, label: value.map((one) => ({ ...one, ...size })), id };
         const result = value.map((one) => ({ ...size, type: "rectanglelabels", value: one }));
-        return { id, data: { image: `/data/local-files/?d=pets/${image}` }, annotations: [{ result: [] , was_cancelled: true }, { result }] };
+        return {
+          id,
+          data: { image: `/data/local-files/?d=pets/${image}` },
+          annotations: [{ result: [], was_cancelled: true }, { result }],
+        };
       }),
     );
   const labelMe = ({ image, boxes, width, height }: Annotation): string =>
@@ -333,11 +339,13 @@ suite("the same boxes, as tools and people write them", () => {
   const TOOLS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "LabelMe, a file for each image": Object.fromEntries(all.map((one, i) => [`images/${i}.json`, labelMe(one)])),
     "VIA's JSON": { "via.json": JSON.stringify(via((list) => list)) },
-    "VIA's first version, regions by number": { "via.json": JSON.stringify(via((list) => ({ ...list }))) },
+    "VIA's first version, regions by number": { "via.json": JSON.stringify(via((list) => Object.fromEntries(list.entries()))) },
     "VIA's project": { "project.json": JSON.stringify({ _via_settings: {}, _via_img_metadata: via((list) => list) }) },
     "VIA's CSV": {
       "via.csv": `filename,file_size,file_attributes,region_count,region_id,region_shape_attributes,region_attributes\n${Object.values(
-        via((list) => list) as Readonly<Record<string, { filename: string; regions: Record<"shape_attributes" | "region_attributes", object>[] }>>,
+        via((list) => list) as Readonly<
+          Record<string, { filename: string; regions: Record<"shape_attributes" | "region_attributes", object>[] }>
+        >,
       )
         .flatMap(({ filename, regions }) =>
           regions.length === 0
@@ -357,7 +365,9 @@ suite("the same boxes, as tools and people write them", () => {
         })),
       ),
     },
-    "CVAT's XML": { "annotations.xml": writeCvat(all.map((one) => ({ ...one, ...sizeOf(Number.parseInt(one.image)), tags: [] }))) },
+    "CVAT's XML": {
+      "annotations.xml": writeCvat(all.map((one) => ({ ...one, ...sizeOf(Number.parseInt(one.image)), tags: [] }))),
+    },
     "Label Studio": { "export.json": studio(false) },
     "Label Studio's short form, names as uploaded": { "export.json": studio(true) },
     "a table with corners": {
@@ -386,13 +396,18 @@ suite("the same boxes, as tools and people write them", () => {
     });
 
   test("a table of boxes by itself; images that have classes keep theirs", async () => {
-    await inFolder("kind", { "labels.csv": `image,x,y,w,h\n${lineOf((image, [x1 = 0, y1 = 0, x2 = 0, y2 = 0]) => `${image},${x1},${y1},${x2 - x1},${y2 - y1}`)}\n` });
+    await inFolder("kind", {
+      "labels.csv": `image,x,y,w,h\n${lineOf((image, [x1 = 0, y1 = 0, x2 = 0, y2 = 0]) => `${image},${x1},${y1},${x2 - x1},${y2 - y1}`)}\n`,
+    });
     const options = { testFraction: 0, validationFraction: 0 };
     const boxed = await loadData(at("kind/labels.csv"), options);
     assert.equal(boxed.task, "object-detection");
     assert.deepEqual(boxed.train.tensor("boxes").classes, ["object"]);
     assert.match(boxed.notes.join("\n"), /no column of classes; all boxes are of one, "object"/);
-    put("kind/labels.csv", `Path,Roi.X1,Roi.Y1,Roi.X2,Roi.Y2,ClassId\n${lineOf((image, box, label) => `images/${image},${box.join(",")},${label}`)}\n`);
+    put(
+      "kind/labels.csv",
+      `Path,Roi.X1,Roi.Y1,Roi.X2,Roi.Y2,ClassId\n${lineOf((image, box, label) => `images/${image},${box.join(",")},${label}`)}\n`,
+    );
     const classed = await loadData(at("kind"), { ...options, boxTables: false });
     assert.equal(classed.task, "image-classification");
   });
@@ -429,10 +444,17 @@ suite("the same boxes, as tools and people write them", () => {
       { "a.json": JSON.stringify({ a: { filename: "0.png", regions: [viaRegion({ a: "x", b: "y" })] } }) },
       /a\.json: expected one attribute of regions that names the class, got a, b/,
     ],
-    ["half a box in a table", { "a.csv": "filename,xmin,ymin,xmax,ymax,class\n0.png,1,2,3,,cat\n" }, /a\.csv, line 2: expected four/],
+    [
+      "half a box in a table",
+      { "a.csv": "filename,xmin,ymin,xmax,ymax,class\n0.png,1,2,3,,cat\n" },
+      /a\.csv, line 2: expected four/,
+    ],
     [
       "a brushed mask",
-      { "a.json": '[{"data":{"image":"0.png"},"annotations":[{"result":[{"type":"x","value":{"brushlabels":["a"],"rectanglelabels":["a"]}}]}]}]' },
+      {
+        "a.json":
+          '[{"data":{"image":"0.png"},"annotations":[{"result":[{"type":"x","value":{"brushlabels":["a"],"rectanglelabels":["a"]}}]}]}]',
+      },
       /a\.json, task 1: expected boxes or polygons, got a brushed mask/,
     ],
     ["validation alone", { "instances_val2017.json": JSON.stringify(cocoOf()) }, /part train, found validation alone/],

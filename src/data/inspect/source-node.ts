@@ -150,7 +150,7 @@ function seenIn(path: string, { delimiter, encoding }: CsvForm, usual: string, o
     ...(delimiter === usual || delimiter === " " || options.delimiter !== undefined
       ? []
       : [`${path}: ${parting} part the columns; --delimiter says otherwise`]),
-    ...(options.encoding === undefined && encoding.startsWith("utf-16")
+    ...(options.encoding === undefined && /^utf-(16|32)/.test(encoding)
       ? [`${path}: read as ${encodingName(encoding)}; --encoding says otherwise`]
       : []),
   ];

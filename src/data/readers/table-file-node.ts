@@ -91,7 +91,6 @@ const FOREIGN: readonly (readonly [begin: RegExp, what: string])[] = [
     /^(?:\s*%[^\n]*\n)*\s*@relation\s/i,
     "an ARFF file of Weka; save it there as CSV, or in Python: pandas.DataFrame(scipy.io.arff.loadarff(FILE)[0]).to_csv(…)",
   ],
-  [/^(?:ÿþ\0\0|\0\0þÿ)/, "a text in UTF-32; save it as UTF-8"],
   [/^ÐÏ.à/s, "a workbook of Excel before 2007; save it as .xlsx or .csv"],
   [
     /^[-+]?\d+(?:\.\d+)?(?: \d+:[-+\d.eE]+)+ *\r?\n/,

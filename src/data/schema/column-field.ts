@@ -68,7 +68,7 @@ export function decide(
 }
 
 function asNumber(profile: ColumnProfile, options: CellOptions, evidence: FileEvidence, delimiter: string | undefined): Decided {
-  const { name, conventions, infinite, percent, multiplied } = profile;
+  const { name, conventions, infinite, percent, multiplied, fractions } = profile;
   const [unit] = profile.units;
   const own = conventions[","].only > 0 ? "," : conventions["."].only > 0 ? "." : undefined;
   const decimal = options.decimal ?? own ?? evidence.decimal ?? ".";
@@ -79,6 +79,7 @@ function asNumber(profile: ColumnProfile, options: CellOptions, evidence: FileEv
     ...(percent > 0 ? { percent: true } : {}),
     ...(unit === undefined ? {} : { unit: unit[0] }),
     ...(multiplied === undefined ? {} : { multipliers: true }),
+    ...(fractions.mixed === 0 ? {} : { fractions: true }),
     integer: conventions[decimal].whole,
   };
   const example = profile.conventions[decimal].example ?? profile.written ?? profile.ambiguous;

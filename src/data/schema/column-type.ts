@@ -41,8 +41,8 @@ export interface FileEvidence {
 export const isNumeric = (profile: ColumnProfile): boolean =>
   areNumbers(profile) && hasOneUnit(profile) && !(profile.conventions["."].only > 0 && profile.conventions[","].only > 0);
 
-export const areNumbers = ({ numbers, infinite, certain }: ColumnProfile): boolean =>
-  numbers > 0 && numbers + (infinite?.count ?? 0) === certain;
+export const areNumbers = ({ numbers, infinite, certain, fractions }: ColumnProfile): boolean =>
+  numbers > 0 && numbers + (infinite?.count ?? 0) + (fractions.mixed > 0 ? fractions.alone : 0) === certain;
 
 /**
  * Tells whether numbers can be read without what stands behind them: no unit at all, or one on most of them, and neither amounts nor percentages between.

@@ -105,6 +105,19 @@ export function readDigits({ digits, negative, power }: Core, decimal: Decimal):
   return { value: negative ? -value : value, grouped: isGrouped };
 }
 
+/** A fraction, maybe behind a whole number, as measures in inches and recipes have it: `1 1/2`, `3-3/8`, `3/4`. */
+const FRACTION = /^(?:(\d{1,6})[ -])?(\d{1,4})\/(\d{1,4})$/;
+
+/** The number that a fraction is, and whether a whole number stands before it; undefined for what is none, and for one of 1 or more. */
+export function readFraction({ digits, negative }: Core): { readonly value: number; readonly mixed: boolean } | undefined {
+  const found = FRACTION.exec(digits);
+  if (found === null) return undefined;
+  const [whole, above, below] = [Number(found[1] ?? 0), Number(found[2]), Number(found[3])];
+  if (above === 0 || above >= below) return undefined;
+  const value = whole + above / below;
+  return { value: negative ? -value : value, mixed: found[1] !== undefined };
+}
+
 /** A number in the usual form of programs, which needs no convention. */
 export const PLAIN = /^-?\d+(?:\.\d+)?$/;
 
@@ -117,14 +130,15 @@ export interface NumberFormat {
   /** The one unit that may stand behind numbers. */
   readonly unit?: string | undefined;
   readonly multipliers?: boolean | undefined;
+  readonly fractions?: boolean | undefined;
 }
 
-/** Reads a number; percent signs, a unit and multipliers only where the format has them. Undefined for what is none. */
+/** Reads a number; percent signs, a unit, multipliers and fractions only where the format has them. Undefined for what is none. */
 export function readNumber(text: string, format: NumberFormat): number | undefined {
   if (format.decimal === "." && PLAIN.test(text)) return Number(text);
   const core = coreOf(text);
   if (core.percent && format.percent !== true) return undefined;
   if (core.power !== undefined && format.multipliers !== true) return undefined;
   if (core.unit !== undefined && (format.unit === undefined || !sameUnit(core.unit, format.unit))) return undefined;
-  return readDigits(core, format.decimal)?.value;
+  return (readDigits(core, format.decimal) ?? (format.fractions === true ? readFraction(core) : undefined))?.value;
 }

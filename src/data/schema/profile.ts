@@ -16,7 +16,7 @@ import {
 } from "./dates.js";
 import { isMark } from "./missing.js";
 import type { Core, Decimal } from "./numbers.js";
-import { coreOf, INFINITE, PLAIN, readDigits } from "./numbers.js";
+import { coreOf, INFINITE, PLAIN, readDigits, readFraction } from "./numbers.js";
 import { spelled } from "./table-schema.js";
 import { sameUnit } from "./units.js";
 
@@ -88,6 +88,8 @@ export class ColumnProfile {
   ambiguous: Seen | undefined;
   readonly conventions: Readonly<Record<Decimal, Convention>> = { ".": convention(), ",": convention() };
   percent = 0;
+  /** Fractions behind a whole number, which are numbers, and those alone, which are numbers only beside the others: `1/2` may be a day. */
+  readonly fractions = { mixed: 0, alone: 0 };
   readonly currencies = new Set<string>();
   /** Numbers with a multiplier behind them, those with a unit by their unit, and those with a currency and no unit. */
   multiplied: { count: number; readonly first: Seen } | undefined;
@@ -197,7 +199,7 @@ export class ColumnProfile {
     const short = value.length <= LONGEST && /\p{Nd}|\p{Sc}/u.test(value);
     if (this.#mayBeShort) this.#mayBeShort = short && this.#shortDates(value, seen);
     const core = short ? coreOf(value) : undefined;
-    if (core !== undefined && this.#both(core, seen)) {
+    if (core !== undefined && (this.#both(core, seen) || this.#mixed(core))) {
       this.numbers++;
       this.written ??= seen();
       if (/^0\d+$/.test(core.digits)) {
@@ -241,6 +243,15 @@ export class ColumnProfile {
     }
     if (point !== undefined && comma !== undefined && point.value !== comma.value) this.ambiguous ??= seen();
     return true;
+  }
+
+  /** Tells whether digits are a fraction behind a whole number, and counts the others. */
+  #mixed(core: Core): boolean {
+    const fraction = readFraction(core);
+    if (fraction === undefined) return false;
+    this.fractions[fraction.mixed ? "mixed" : "alone"]++;
+    for (const found of Object.values(this.conventions)) found.whole &&= !fraction.mixed;
+    return fraction.mixed;
   }
 
   #dates(value: string, seen: () => Seen): boolean {

@@ -20,7 +20,7 @@ const name = z.string();
 /**
  * The meaning of the cells of one column.
  *
- * - number: `decimal` is the sign before decimals; with `percent`, `13%` is 13; with `unit` kg, `70 kg` is 70; with `multipliers`, `1.2k` is 1200;
+ * - number: `decimal` is the sign before decimals; with `percent`, `13%` is 13; with `unit` kg, `70 kg` is 70; with `multipliers`, `1.2k` is 1200; with `fractions`, `1 1/2` is 1.5;
  *   `integer` where all are whole.
  * - boolean: the two words as the file writes them.
  * - date: the order of dates of numbers alone, and one of them as it was given; with `short`, what dates of two parts mean.
@@ -35,6 +35,7 @@ const fieldSchema = z.discriminatedUnion("type", [
     percent: z.boolean().optional(),
     unit: z.string().optional(),
     multipliers: z.boolean().optional(),
+    fractions: z.boolean().optional(),
     integer: z.boolean(),
     example: z.string().optional(),
   }),

@@ -228,3 +228,131 @@ test("entities in CoNLL-U Plus, and among what Stanza writes in CoNLL-U", async 
     assert.deepEqual(train.row(0), { text: "Am Rhein", tokens: "[[0,2],[3,8]]", spans: '[[3,8,"LOC"]]' }, name);
   }
 });
+
+const RASA = `version: "3.1"
+nlu:
+- intent: greet
+  examples: |
+    - hey
+    - hello there
+- intent: fly
+  examples: |
+    - from [Bad Homburg](city:Homburg) to [Rome]{"entity": "city", "role": "to"}
+    - to [NY][{"entity": "city"}, {"entity": "state"}]
+    - 飞往[北京](city)
+- synonym: Homburg
+  examples: |
+    - Bad Homburg
+`;
+const MARKDOWN = `<!-- - no example -->
+## intent:greet
+- hey
+* hello there
+
+## intent:fly
+- from [Bad Homburg](city:Homburg) to [Rome](city)
+- to [NY](city)
+- 飞往[北京](city)
+
+## synonym:Homburg
+- Bad Homburg
+`;
+const AS_JSON = JSON.stringify({
+  rasa_nlu_data: {
+    common_examples: [
+      { text: "hey", intent: "greet", entities: [] },
+      { text: "hello there", intent: "greet" },
+      {
+        text: "from Bad Homburg to Rome",
+        intent: "fly",
+        entities: [
+          { start: 5, end: 16, value: "Homburg", entity: "city" },
+          { start: 20, end: 24, value: "Rome", entity: "city" },
+        ],
+      },
+      { text: "to NY", intent: "fly", entities: [{ start: 3, end: 5, value: "NY", entity: "city" }] },
+      { text: "飞往北京", intent: "fly", entities: [{ start: 2, end: 4, value: "北京", entity: "city" }] },
+    ],
+    regex_features: [],
+  },
+});
+const whole = { testFraction: 0, validationFraction: 0 };
+
+for (const [name, content] of [
+  ["nlu.yml", RASA],
+  ["nlu.md", MARKDOWN],
+  ["nlu.json", AS_JSON],
+] as const)
+  test(`Rasa's examples, ${name}: entities, and intents where texts with labels are asked for`, async () => {
+    const path = file(name, content);
+    const { train, task, notes } = await loadData(path, whole);
+    assert.equal(task, "token-classification");
+    const texts = ["hey", "hello there", "from Bad Homburg to Rome", "to NY", "飞往北京"];
+    assert.deepEqual(train.texts("text"), texts);
+    assert.deepEqual(
+      train.texts("spans").map((spans) => JSON.parse(spans ?? "") as unknown),
+      [[], [], [[5, 16, "city"], [20, 24, "city"]], [[3, 5, "city"]], [[2, 4, "city"]]], // prettier-ignore
+    );
+    if (!name.endsWith("json")) assert.match(notes.join("\n"), /1 synonyms, patterns and lookup tables are not read/);
+    const intents = await loadData(path, { ...whole, tableOf: "texts" });
+    assert.equal(intents.task, "text-classification");
+    assert.deepEqual(intents.train.texts("text"), texts);
+    assert.deepEqual(classesOf(intents.train.column("label"), "label"), ["fly", "greet"]);
+  });
+
+test("Rasa's projects: all examples of a folder; a file of intents alone; what is broken, by its line", async () => {
+  const project = folder("rasa", {
+    "nlu.yml": RASA,
+    "more.yml": RASA.replaceAll(/\[[^\]]*\][([{].*/g, "Rome"),
+    "rules.yml": "rules:\n- rule: a\n",
+  });
+  assert.equal((await loadData(project, whole)).train.length, 10);
+  const alone = await loadData(
+    file("intents.yml", 'nlu:\n- intent: a\n  examples:\n  - text: "hey"\n  - ho\n- intent: b\n  examples: |\n    - no\n'),
+    whole,
+  );
+  assert.deepEqual([alone.task, alone.train.length], ["text-classification", 3]);
+  await assert.rejects(loadData(file("bad.md", "## intent:a\n- x [y]{entity: city}\n"), whole), /bad\.md, line 2: expected JSON/);
+  await assert.rejects(
+    loadData(file("bad.yml", "nlu:\n- intent: [a\n  examples: |\n    - b\n"), whole),
+    /bad\.yml: expected YAML/,
+  );
+});
+
+test("spaCy's documents of before version 3", async () => {
+  const token = (orth: string, ner?: string): object => ({
+    id: 0,
+    orth,
+    tag: "X",
+    head: 0,
+    dep: "x",
+    ...(ner === undefined ? {} : { ner }),
+  });
+  const paragraph = {
+    raw: "Ann Lee left. No one came.",
+    sentences: [
+      { tokens: [token("Ann", "B-PER"), token("Lee", "L-PER"), token("left", "O"), token(".", "-")], brackets: [] },
+      { tokens: [token("No"), token("one", "U-X"), token("came"), token(".")], brackets: [] },
+    ],
+  };
+  const { train, task } = await loadData(file("docs.json", JSON.stringify([{ id: 0, paragraphs: [paragraph] }], null, 1)), whole);
+  assert.equal(task, "token-classification");
+  assert.deepEqual(train.texts("text"), ["Ann Lee left .", "No one came ."]);
+  assert.deepEqual(train.texts("spans"), ['[[0,7,"PER"]]', '[[3,6,"X"]]']);
+});
+
+test("columns of tags without empty lines: sentences end behind their signs, or where tokens are counted anew; else it is refused", async () => {
+  const sentence = 'He O\nsaid O\n" O\nAnn B-PER\nleft O\n. O\n" O\nA. B-PER\n. I-PER\nLee I-PER\ncame O\n! O\n';
+  const { train, notes } = await loadData(file("run.txt", sentence.repeat(6)), whole);
+  assert.equal(train.length, 12);
+  assert.deepEqual(train.texts("text").slice(0, 2), ['He said " Ann left . "', "A. . Lee came !"]);
+  assert.match(notes.join("\n"), /no empty lines between sentences, so they end behind tokens such as/);
+  const counted = "1\tAnn\tB-PER\n2\tcame\tO\n".repeat(30);
+  const read = parseConll(counted, "f");
+  assert.equal(read.texts.length, 30);
+  assert.match(read.notes.join("\n"), /they end where tokens are counted anew/);
+  assert.throws(() => parseConll("Ann B-PER\ncame O\n".repeat(30), "f"), {
+    name: "DataError",
+    message: "f: expected an empty line behind each sentence, found none in 60 lines; put them in",
+  });
+});

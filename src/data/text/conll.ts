@@ -23,6 +23,11 @@ interface Layout {
 
 /** Characters in which a file says how it is made. */
 const HEAD = 1 << 16;
+/** Lines of one block in which the empty lines between sentences are missing. */
+const ENOUGH = 50;
+/** Tokens that end sentences, and those behind them that belong to the same. */
+const END = /^[.!?。！？]+$|^\.{2,}$|^…+$/;
+const CLOSING = /^["'”’»)\]）』」]+$/;
 /** Lines that columns are found by. */
 const SAMPLE = 5000;
 
@@ -62,7 +67,8 @@ export function looksTagged(head: string): boolean {
     .flatMap((block) => block.map(({ text }) => ({ fields: fieldsOf(text), text })))
     .filter(({ text, fields }) => !text.startsWith("-DOCSTART-") && !isComment(fields));
   const width = rows.length === 0 ? 0 : Math.min(...rows.map(({ fields }) => fields.length));
-  if (all.length < 2 || width < 2) return false;
+  // A file without empty lines needs more to be one of tags.
+  if (width < 2 || (all.length < 2 && rows.length < ENOUGH)) return false;
   // The last column, or another where lines have one number of them.
   const columns = rows.every(({ fields }) => fields.length === width)
     ? Array.from({ length: width }, (_, column) => column)
@@ -118,6 +124,39 @@ function layoutOf(sentences: readonly (readonly Row[])[]): Layout {
   return { token, tag };
 }
 
+/** The sentences of a block whose tokens are counted anew in each; undefined where they are not. */
+function partedByCount(rows: readonly Row[]): Row[][] | undefined {
+  const first = rows[0]?.fields ?? [];
+  const column = first.findIndex((from, at) =>
+    rows.every(({ fields }, i) => {
+      const [value, before] = [fields[at] ?? "", Number(rows[i - 1]?.fields[at])];
+      return /^\d+$/.test(value) && (value === from || Number(value) === before + 1);
+    }),
+  );
+  if (column < 0) return undefined;
+  const sentences: Row[][] = [];
+  for (const row of rows)
+    if (row.fields[column] === first[column]) sentences.push([row]);
+    else sentences.at(-1)?.push(row);
+  return sentences.length > 1 ? sentences : undefined;
+}
+
+/** The sentences of a block by the signs that end them, but never within an entity. DataError where there is none. */
+function partedBySigns(rows: readonly Row[], { token, tag }: Layout, where: string): Row[][] {
+  const sentences: Row[][] = [[]];
+  let ended = false;
+  for (const row of rows) {
+    const form = row.fields[token] ?? "";
+    const begins: boolean = ended && !CLOSING.test(form) && !/^[IEM][-_]/i.test(row.fields.at(tag) ?? "");
+    if (begins) sentences.push([]);
+    sentences.at(-1)?.push(row);
+    ended = END.test(form) || (ended && !begins && CLOSING.test(form));
+  }
+  if (sentences.length < 2)
+    throw new DataError(`${where}: expected an empty line behind each sentence, found none in ${rows.length} lines; put them in`);
+  return sentences;
+}
+
 /** Says which columns are read, where these are not the first and the last; of those behind the tags, nested ones are not read. */
 function layoutNotes({ token, tag }: Layout, width: number, where: string): string[] {
   if (token === 0 && (tag === width - 1 || tag < 0)) return [];
@@ -149,10 +188,12 @@ export function parseConll(content: string, where: string, options: TaggingOptio
     if (rows.length > 0) sentences.push(rows);
   }
   if (sentences.length === 0) throw new DataError(`${where}: expected at least one sentence, got an empty file`);
-  const layout = layoutOf(sentences);
+  const whole = sentences.length === 1 && (sentences[0] as Row[]).length >= ENOUGH ? sentences[0] : undefined;
+  const counted = whole && partedByCount(whole);
+  const layout = layoutOf(counted ?? sentences);
   const { token, tag } = layout;
   const { texts, notes } = textsOfSentences(
-    sentences.map((rows): Sentence => ({
+    (counted ?? (whole === undefined ? sentences : partedBySigns(whole, layout, where))).map((rows): Sentence => ({
       tokens: rows.map(({ fields }) => fields[token] as string),
       tags: rows.map(({ fields }) => fields.at(tag) as string),
       placeOf: (at) => `line ${rows[at]?.line ?? 0}`,
@@ -160,5 +201,7 @@ export function parseConll(content: string, where: string, options: TaggingOptio
     where,
     options,
   );
-  return { texts, notes: [...layoutNotes(layout, sentences[0]?.[0]?.fields.length ?? 0, where), ...notes] };
+  const by = counted === undefined ? "behind tokens such as . and ?" : "where tokens are counted anew";
+  const said = whole === undefined ? [] : [`${where}: no empty lines between sentences, so they end ${by}`];
+  return { texts, notes: [...said, ...layoutNotes(layout, sentences[0]?.[0]?.fields.length ?? 0, where), ...notes] };
 }

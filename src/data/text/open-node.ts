@@ -5,8 +5,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { isText } from "../column.js";
-import { markedEncoding } from "../csv/encoding.js";
-import type { Dataset } from "../dataset.js";
+import { decodeHead } from "../csv/encoding.js";
+import { concatenate, Dataset } from "../dataset.js";
 import { isGzip, readFileBytes, unwrapGzip } from "../files-node.js";
 import type { ColumnRoles } from "../guess.js";
 import type { Parts } from "../parts.js";
@@ -32,12 +32,13 @@ import { labelledTexts } from "./labelled-text.js";
 import { decodeText, decodeUtf8 } from "./lines.js";
 import { cutText, textRow } from "./plain.js";
 import { parsePropositions } from "./propositions.js";
+import { looksLikeRasa, parseRasa } from "./rasa.js";
 import type { SpanLinesOptions } from "./span-lines.js";
 import { hasSpans, parseSpanLines, parseSpanRows } from "./span-lines.js";
 import { readStandoff } from "./standoff-node.js";
 import { tagNames } from "./tag-names-node.js";
 import type { ReadTexts, TaggingOptions } from "./tagged-sentences.js";
-import { hasTokens, parseTokenRows, parseTokenTable, tokenColumns } from "./token-rows.js";
+import { hasTokens, parseTokenRows, parseTokenTable, sentencesIn, tokenColumns } from "./token-rows.js";
 import { defined, own } from "../../util/record.js";
 
 export interface TextOptions
@@ -59,7 +60,7 @@ export interface TextSource {
   readonly notes: readonly string[];
 }
 
-type Format = "conll" | "propositions" | "spans" | "span-table" | "tokens" | "token-table" | "labelled-lines" | "plain";
+type Format = "rasa" | "conll" | "propositions" | "spans" | "span-table" | "tokens" | "token-table" | "labelled-lines" | "plain";
 
 const EXTENSIONS: Readonly<Record<string, Format>> = {
   conll: "conll",
@@ -73,7 +74,14 @@ const EXTENSIONS: Readonly<Record<string, Format>> = {
   txt: "plain",
 };
 
-const ROLES: Readonly<Record<Format, { roles: ColumnRoles; task: DataTask }>> = {
+interface Purpose {
+  readonly roles: ColumnRoles;
+  readonly task: DataTask;
+}
+
+const ROLES: Readonly<Record<Format, Purpose>> = {
+  // Of intents alone it is that of labelled lines.
+  rasa: { roles: { text: "text", target: "spans" }, task: "token-classification" },
   conll: { roles: { text: "text", target: "spans" }, task: "token-classification" },
   spans: { roles: { text: "text", target: "spans" }, task: "token-classification" },
   "span-table": { roles: { text: "text", target: "spans" }, task: "token-classification" },
@@ -99,21 +107,24 @@ async function firstValue(path: string, extension: string): Promise<unknown> {
   return undefined;
 }
 
-const decodeHead = (bytes: Uint8Array): string =>
-  isGzip(bytes) ? "" : new TextDecoder(markedEncoding(bytes) ?? "utf-8").decode(bytes).replace(/^\uFEFF/, "");
+const headText = (bytes: Uint8Array): string => (isGzip(bytes) ? "" : decodeHead(bytes));
 
 /** Endings of names that leave open what is in the file. */
 const OPEN_ENDINGS = ["txt", "tsv", "csv", "train", "valid", "dev", "test", "testa", "testb"];
+
+/** Endings of names of Rasa's files. */
+const RASA = ["yml", "yaml", "md", "json"];
 
 /** The format of a text file by its name; JSON is looked into for spans and tags, tables for a token in each row, unless a table is asked for. */
 async function formatOf(path: string, { tableOf, ...options }: TextOptions): Promise<Format | undefined> {
   const extension = /\.(\w+?)(\.gz)?$/i.exec(basename(path))?.[1]?.toLowerCase() ?? "";
   const known = own(EXTENSIONS, extension);
-  if (known === "propositions") return hasTags(decodeHead(await readHead(path))) ? "conll" : known;
+  if (tableOf !== "rows" && RASA.includes(extension) && looksLikeRasa(headText(await readHead(path)), extension)) return "rasa";
+  if (known === "propositions") return hasTags(headText(await readHead(path))) ? "conll" : known;
   if (known !== undefined && known !== "plain") return known;
   if (tableOf !== "rows" && OPEN_ENDINGS.includes(extension)) {
     const bytes = await readHead(path);
-    const head = decodeHead(bytes);
+    const head = headText(bytes);
     if (looksLabelled(head)) return "labelled-lines";
     if (tableOf === undefined && looksTagged(head)) return "conll";
   }
@@ -128,7 +139,7 @@ async function formatOf(path: string, { tableOf, ...options }: TextOptions): Pro
   const names = head.split(/[,;\t]/).map((name) => name.replaceAll(/^\s*"|"\s*$/g, ""));
   if (tokenColumns(names) !== undefined) return "token-table";
   const holds = (pattern: RegExp): boolean => names.some((name) => pattern.test(name.trim()));
-  if (holds(/^text$/i) && /\[[[{(]/.test(decodeHead(await readHead(path)))) {
+  if (holds(/^text$/i) && /\[[[{(]/.test(headText(await readHead(path)))) {
     const { data } = await readTable(path, { ...options, asText: true });
     if (data.length > 0 && hasSpans(spanRow(data.row(0)))) return "span-table";
   }
@@ -168,10 +179,28 @@ function parse(
   return format === "propositions" ? parsePropositions(content, where) : parseSpanLines(content, where, options);
 }
 
+/** Examples of Rasa as texts with entities; with their intents, where texts with labels are asked for, or no entity is marked. */
+async function readRasa(path: string, options: TextOptions): Promise<TextRows> {
+  const { text, notes } = await readText(path, options.encoding);
+  const read = parseRasa(text, path, options);
+  const all = [...notes, ...read.notes];
+  const isOfIntents = options.tableOf === "texts" || read.utterances.every(({ spans = [] }) => spans.length === 0);
+  if (!isOfIntents) return { data: labelledTexts(read.utterances), badRows: 0, notes: all };
+  const known = read.utterances.filter(({ intent }) => intent !== undefined);
+  if (known.length < read.utterances.length)
+    all.push(`${path}: ${read.utterances.length - known.length} examples without an intent were left out`);
+  if (known.length === 0) throw new DataError(`${path}: expected examples with an intent, found none`);
+  const data = new Dataset({
+    text: { dtype: "string", values: known.map((one) => one.text) },
+    label: { dtype: "string", values: known.map(({ intent = "" }) => intent) },
+  });
+  return { data, badRows: 0, notes: all, purpose: ROLES["labelled-lines"] };
+}
+
 /** The labelled texts of a file. */
 async function readTagged(
   path: string,
-  format: Exclude<Format, "plain" | "labelled-lines">,
+  format: Exclude<Format, "plain" | "labelled-lines" | "rasa">,
   options: TextOptions,
 ): Promise<ReadTexts> {
   const decoded = async (): Promise<Awaited<ReturnType<typeof readText>>> => readText(path, options.encoding);
@@ -183,7 +212,8 @@ async function readTagged(
   const isParquet = tableFormat(path) === "parquet";
   const namesOf = await tagNames(path, isParquet ? await hubMetadata(path) : undefined);
   const isJson = /\.(jsonl|ndjson|json)(\.gz)?$/i.test(path);
-  if (format === "tokens" && isJson) return parseTokenRows(jsonRows((await decoded()).text, path), path, namesOf, options);
+  if (format === "tokens" && isJson)
+    return parseTokenRows(sentencesIn(jsonRows((await decoded()).text, path)), path, namesOf, options);
   const { encoding, delimiter, skipBadRows } = options;
   const table = await readTable(path, {
     asText: true,
@@ -219,12 +249,18 @@ function cutParts(text: string, where: string, options: TextOptions): { parts: R
   return { parts: { train, validation, test }, notes: given.length === 1 ? [] : notes };
 }
 
-/** The texts of a file as rows, and how many lines were left out. */
-async function readTextRows(
-  path: string,
-  format: Format,
-  options: TextOptions,
-): Promise<{ readonly data: Dataset; readonly badRows: number; readonly notes: readonly string[] }> {
+/** Rows of texts, and how many lines were left out. */
+interface TextRows {
+  readonly data: Dataset;
+  readonly badRows: number;
+  readonly notes: readonly string[];
+  /** Where it is not that of the format. */
+  readonly purpose?: Purpose;
+}
+
+/** The texts of a file as rows. */
+async function readTextRows(path: string, format: Format, options: TextOptions): Promise<TextRows> {
+  if (format === "rasa") return readRasa(path, options);
   if (format === "plain" || format === "labelled-lines") {
     const { text, notes } = await readText(path, options.encoding);
     return format === "plain"
@@ -245,8 +281,8 @@ export async function openTextFile(path: string, options: TextOptions): Promise<
     const cut = cutParts(text, path, options);
     return { name, parts: cut.parts, ...ROLES.plain, badRows: 0, notes: [...notes, ...cut.notes] };
   }
-  const { data, ...read } = await readTextRows(path, format, options);
-  return { name, parts: { train: data }, ...ROLES[format], ...read };
+  const { data, purpose = ROLES[format], ...read } = await readTextRows(path, format, options);
+  return { name, parts: { train: data }, ...purpose, ...read };
 }
 
 /** A folder with a text file for each part (`train.conll`, `dev.conll`, `test.conll`), or undefined where it holds something else. */
@@ -266,21 +302,41 @@ export async function openTextFolder(
     if (part !== undefined && !found.has(part) && (await formatOf(path, options)) !== undefined) found.set(part, path);
   }
   const first = found.get("train");
-  if (first === undefined) return undefined;
+  if (first === undefined) return openRasa(folder, files, options);
   const format = (await formatOf(first, options)) as Format;
   const notes: string[] = [];
   let badRows = 0;
+  let purpose = ROLES[format];
   const read = async (path: string | undefined): Promise<Dataset | undefined> => {
     if (path === undefined) return undefined;
-    const rows = await readTextRows(path, format, options);
+    // Every part has what the first one has.
+    const rows = await readTextRows(path, format, purpose === ROLES[format] ? options : { ...options, tableOf: "texts" });
     notes.push(...rows.notes);
     badRows += rows.badRows;
+    purpose = rows.purpose ?? purpose;
     return rows.data;
   };
   const train = (await read(first)) as Dataset;
   const [validation, test] = [await read(found.get("validation")), await read(found.get("test"))];
   const parts: Parts = { train, ...(validation && { validation }), ...(test && { test }) };
-  return { name: basename(folder), parts, ...ROLES[format], badRows, notes };
+  return { name: basename(folder), parts, ...purpose, badRows, notes };
+}
+
+/** The examples in all files of a Rasa project's folder, whatever they are called; undefined where there are none. */
+async function openRasa(folder: string, files: readonly string[], options: TextOptions): Promise<TextSource | undefined> {
+  const paths: string[] = [];
+  for (const file of files) if ((await formatOf(join(folder, file), options)) === "rasa") paths.push(join(folder, file));
+  if (paths.length === 0) return undefined;
+  const read = await Promise.all(paths.map((path) => readRasa(path, options)));
+  // Files of intents alone go with those that mark entities, as texts without any.
+  const purpose = read.every((rows) => rows.purpose !== undefined) ? ROLES["labelled-lines"] : ROLES.rasa;
+  const parts = read.map(({ data, purpose: own }) =>
+    purpose === ROLES.rasa && own !== undefined
+      ? labelledTexts(data.texts("text").map((text) => ({ text: text ?? "", spans: [] })))
+      : data,
+  );
+  const train = concatenate(parts);
+  return { name: basename(folder), parts: { train }, ...purpose, badRows: 0, notes: read.flatMap(({ notes }) => notes) };
 }
 
 /** The texts of a folder or an archive with annotations beside them, or undefined where it holds something else. */

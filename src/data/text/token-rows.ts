@@ -4,6 +4,7 @@
  */
 import { shown } from "../../util/shown.js";
 import type { Dataset } from "../dataset.js";
+import * as z from "zod";
 import type { JsonRow } from "./json-rows.js";
 import type { ReadTexts, Sentence, TaggingOptions } from "./tagged-sentences.js";
 import { isTag, textsOfSentences } from "./tagged-sentences.js";
@@ -74,10 +75,42 @@ export function listedRow(row: unknown): unknown {
     : row;
 }
 
+/** The sentences of a document of spaCy's training format up to version 2; undefined for another row. */
+function sentencesOfDocument(
+  row: unknown,
+): readonly { readonly tokens: readonly string[]; readonly tags: readonly string[] }[] | undefined {
+  const parsed = documentSchema.safeParse(row);
+  return parsed.success
+    ? parsed.data.paragraphs.flatMap(({ sentences }) =>
+        sentences.map(({ tokens }) => ({
+          tokens: tokens.map(({ orth }) => orth),
+          // A dash is a tag that nobody gave.
+          tags: tokens.map(({ ner }) => (ner === null || ner === undefined || ner === "-" || ner === "" ? "O" : ner)),
+        })),
+      )
+    : undefined;
+}
+
+const documentSchema = z.object({
+  paragraphs: z.array(
+    z.object({ sentences: z.array(z.object({ tokens: z.array(z.object({ orth: z.string(), ner: z.string().nullish() })) })) }),
+  ),
+});
+
+/** Rows with the sentences of spaCy's documents in their places. */
+export function* sentencesIn(rows: Iterable<JsonRow>): Generator<JsonRow> {
+  for (const row of rows) {
+    const sentences = sentencesOfDocument(row.value);
+    if (sentences === undefined) yield row;
+    else for (const [i, value] of sentences.entries()) yield { value, place: `${row.place}, sentence ${i + 1}` };
+  }
+}
+
 /** Tells whether a row has lists of tokens and of tags; by their plain names also of different lengths, for a complaint that names the row. */
 export const hasTokens = (given: unknown): boolean => {
   const row = listedRow(given);
   if (!isRecord(row)) return false;
+  if (sentencesOfDocument(row) !== undefined) return true;
   const isNamed =
     listOf(own(row, "tokens")) !== undefined && ["ner_tags", "tags"].some((name) => listOf(own(row, name)) !== undefined);
   return isNamed || fieldsOf(row) !== undefined;

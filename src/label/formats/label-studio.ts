@@ -104,7 +104,8 @@ export const labelStudio: LabelFormat = {
   },
   read: (files, options) => {
     const { kind, sizes } = options;
-    if (kind === "boxes" || kind === "polygons") return [...files].flatMap(([name, content]) => regionsIn(content, name, options));
+    if (kind === "boxes" || kind === "polygons")
+      return [...files].flatMap(([name, content]) => regionsIn(content, name, options));
     return [...files].flatMap(([name, content]) =>
       parseJsonWith(tasksSchema, content, name).map((task, i) => {
         const where = `${name}, task ${i + 1}`;

@@ -81,10 +81,7 @@ export function turnedCorners([x1, y1, x2, y2]: BoxCorners, [x, y]: readonly [nu
     [x2, y2],
     [x1, y2],
   ] as const;
-  return corners.map(([cx, cy]) => [
-    x + (cx - x) * cosine - (cy - y) * sine,
-    y + (cx - x) * sine + (cy - y) * cosine,
-  ]);
+  return corners.map(([cx, cy]) => [x + (cx - x) * cosine - (cy - y) * sine, y + (cx - x) * sine + (cy - y) * cosine]);
 }
 
 /** The rectangle around an ellipse that is turned by an angle in degrees. */

@@ -19,8 +19,34 @@ export interface TableRecord {
 
 /** Names of columns without capitals and signs, of which the first one that a table has counts. */
 const NAMES = {
-  image: ["filename", "imageid", "imagename", "imagepath", "imgname", "imgpath", "image", "img", "imgid", "filepath", "path", "file", "fname"],
-  label: ["classname", "labelname", "class", "label", "category", "categoryname", "object", "name", "classid", "labelid", "categoryid"],
+  image: [
+    "filename",
+    "imageid",
+    "imagename",
+    "imagepath",
+    "imgname",
+    "imgpath",
+    "image",
+    "img",
+    "imgid",
+    "filepath",
+    "path",
+    "file",
+    "fname",
+  ],
+  label: [
+    "classname",
+    "labelname",
+    "class",
+    "label",
+    "category",
+    "categoryname",
+    "object",
+    "name",
+    "classid",
+    "labelid",
+    "categoryid",
+  ],
   left: ["xmin", "x1", "left", "xtl", "minx", "x0"],
   top: ["ymin", "y1", "top", "ytl", "miny", "y0"],
   right: ["xmax", "x2", "right", "xbr", "maxx"],
@@ -87,7 +113,8 @@ const AUTO_ML = /^(train|test|validat(e|ion)|unassigned)$/i;
 /** The layout of a table without a line of names: RetinaNet's six columns, or AutoML's eleven. */
 function bareLayout(fields: readonly string[]): Layout | undefined {
   const areNumbers = (places: readonly number[]): boolean =>
-    places.every((place) => isDecimal((fields[place] ?? "").trim())) || places.every((place) => (fields[place] ?? "").trim() === "");
+    places.every((place) => isDecimal((fields[place] ?? "").trim())) ||
+    places.every((place) => (fields[place] ?? "").trim() === "");
   if (fields.length === 6 && IMAGE.test(fields[0] ?? "") && areNumbers([1, 2, 3, 4]) && !isDecimal((fields[5] ?? "").trim()))
     return { columns: { image: 0, left: 1, top: 2, right: 3, bottom: 4, label: 5 }, form: "corners" };
   if (fields.length === 11 && AUTO_ML.test(fields[0] ?? "") && areNumbers([3, 4, 7, 8]))
@@ -142,7 +169,8 @@ function readRow(
   where: string,
 ): void {
   if (problem !== undefined) throw new DataError(`${where}: ${problem}`);
-  const cell = (field: Field): string => (layout.columns[field] === undefined ? "" : (fields[layout.columns[field]] ?? "").trim());
+  const cell = (field: Field): string =>
+    layout.columns[field] === undefined ? "" : (fields[layout.columns[field]] ?? "").trim();
   const image = cell("image");
   if (image === "") throw new DataError(`${where}: expected the name of an image, got none`);
   const found: Found = files.get(image) ?? { boxes: [], size: undefined, subset: undefined };
@@ -195,14 +223,12 @@ export function parseBoxTable(
     ...(fractions ? [`${where}: boxes are fractions of their images`] : []),
     ...(layout.columns.label === undefined ? [`${where}: no column of classes; all boxes are of one, "${UNNAMED}"`] : []),
   ];
-  const annotations = [...files].map(
-    ([image, { boxes, size, subset }]): Annotation => ({
-      image,
-      ...size,
-      boxes,
-      ...(fractions ? { fractions } : {}),
-      ...(subset === undefined ? {} : { subset }),
-    }),
-  );
+  const annotations = [...files].map(([image, { boxes, size, subset }]): Annotation => ({
+    image,
+    ...size,
+    boxes,
+    ...(fractions ? { fractions } : {}),
+    ...(subset === undefined ? {} : { subset }),
+  }));
   return { annotations, notes };
 }

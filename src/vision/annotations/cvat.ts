@@ -17,7 +17,11 @@ export interface TaggedAnnotation extends Annotation {
   readonly tags: readonly string[];
 }
 
-const number = z.string("expected a decimal number, got none").trim().refine(isDecimal, "expected a decimal number").transform(Number);
+const number = z
+  .string("expected a decimal number, got none")
+  .trim()
+  .refine(isDecimal, "expected a decimal number")
+  .transform(Number);
 const turn = number.default(0);
 const label = z.string().trim().min(1);
 const points = z.string().regex(/^-?[\d.]+,-?[\d.]+(;-?[\d.]+,-?[\d.]+){2,}$/, "expected points x,y;x,y;…");
@@ -82,7 +86,10 @@ function boxesOf({ box, polygon, ellipse, mask }: z.infer<typeof imageSchema>): 
  *
  * Errors: DataError, naming `where`, if it is not XML, or of videos; ConfigError, naming the field, if it is not of the format.
  */
-export function parseCvat(xml: string, where: string): Omit<AnnotationList, "annotations"> & { readonly annotations: readonly TaggedAnnotation[] } {
+export function parseCvat(
+  xml: string,
+  where: string,
+): Omit<AnnotationList, "annotations"> & { readonly annotations: readonly TaggedAnnotation[] } {
   const { image: images, track } = parseWith(
     fileSchema,
     parseXml(xml, where, { isList: (path) => LISTS.has(path), attributes: true }),

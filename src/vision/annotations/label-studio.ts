@@ -48,7 +48,10 @@ interface Drawn {
 }
 
 /** The task of a row, whatever form it has: the address of its image, and its shapes. */
-function drawnIn(row: unknown, where: string): { readonly image: string; readonly drawn: readonly Drawn[] } & Partial<Annotation> {
+function drawnIn(
+  row: unknown,
+  where: string,
+): { readonly image: string; readonly drawn: readonly Drawn[] } & Partial<Annotation> {
   const fields = isRecord(row) && isRecord(row["data"]) ? row["data"] : isRecord(row) ? row : {};
   const image = fields["image"] ?? fields["img"] ?? Object.values(fields).find((value) => isImage(value));
   if (typeof image !== "string" || image === "") throw new DataError(`${where}: expected an image, got none`);

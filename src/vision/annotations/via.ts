@@ -5,7 +5,7 @@
  */
 import * as z from "zod";
 import { DataError, DescentError } from "../../util/errors.js";
-import { isRecord } from "../../util/record.js";
+import { isRecord, own } from "../../util/record.js";
 import { parseJsonWith, parseWith } from "../../util/schema.js";
 import type { AnnotatedBox, AnnotationList } from "./annotation.js";
 import { aroundEllipse, openShapes, outlined } from "./annotation.js";
@@ -26,7 +26,10 @@ const regionSchema = z.looseObject({
 /** The first version numbers regions in an object. */
 const regionsSchema = z.union([z.array(regionSchema), z.record(z.string(), regionSchema).transform((all) => Object.values(all))]);
 const filesSchema = z.record(z.string(), z.looseObject({ filename: z.string().min(1), regions: regionsSchema.default([]) }));
-const fileSchema = z.union([z.looseObject({ _via_img_metadata: filesSchema }).transform((file) => file._via_img_metadata), filesSchema]);
+const fileSchema = z.union([
+  z.looseObject({ _via_img_metadata: filesSchema }).transform((file) => file["_via_img_metadata"]),
+  filesSchema,
+]);
 
 /** Tells whether a text looks like VIA's JSON. */
 export const looksLikeVia = (text: string): boolean =>
@@ -57,7 +60,7 @@ function valueIn(value: unknown): string | undefined {
 /** The attribute that holds the class. DataError where several may. */
 function classAttribute(regions: readonly Region[], where: string): string | undefined {
   const names = [...new Set(regions.flatMap(({ attributes }) => Object.keys(attributes)))];
-  const used = names.filter((name) => regions.some(({ attributes }) => valueIn(attributes[name]) !== undefined));
+  const used = names.filter((name) => regions.some(({ attributes }) => valueIn(own(attributes, name)) !== undefined));
   const called = used.filter((name) => CLASS.test(name.trim()));
   const [found = used[0]] = called;
   if (used.length > 1 && called.length !== 1)
@@ -102,7 +105,7 @@ function annotationsOf(
   let open = 0;
   const read = ({ shape, attributes, where: place }: Region): AnnotatedBox[] => {
     try {
-      const label = attribute === undefined ? UNNAMED : valueIn(attributes[attribute]);
+      const label = attribute === undefined ? UNNAMED : valueIn(own(attributes, attribute));
       const box = boxOf(shape, label ?? "", place);
       if (box === undefined) open++;
       else if (label === undefined) throw new DataError(`${place}: expected one "${attribute}", got none or several`);
@@ -127,9 +130,9 @@ function annotationsOf(
 export function parseVia(text: string, where: string, skip?: (message: string) => void): AnnotationList {
   const files = new Map<string, Region[]>();
   for (const { filename, regions } of Object.values(parseJsonWith(fileSchema, text, where))) {
-    const own = files.get(filename) ?? [];
-    files.set(filename, own);
-    own.push(
+    const found = files.get(filename) ?? [];
+    files.set(filename, found);
+    found.push(
       ...regions.map(({ shape_attributes: shape, region_attributes: attributes }, i) => ({
         shape,
         attributes,
@@ -149,15 +152,15 @@ export function parseViaRows(
   const files = new Map<string, Region[]>();
   for (const { fields, line } of rows) {
     const [image = "", shape = "", attributes = ""] = fields;
-    const own = files.get(image) ?? [];
-    files.set(image, own);
+    const found = files.get(image) ?? [];
+    files.set(image, found);
     const place = `${where}, line ${line}`;
     const record = (json: string): Record<string, unknown> =>
       parseJsonWith(z.record(z.string(), z.unknown()), json.trim() === "" ? "{}" : json, place);
     try {
       const region = { shape: record(shape), attributes: record(attributes), where: place };
       // A row of an image without a region.
-      if (Object.keys(region.shape).length > 0) own.push(region);
+      if (Object.keys(region.shape).length > 0) found.push(region);
     } catch (error) {
       if (skip === undefined || !(error instanceof DescentError)) throw error;
       skip(error.message);
