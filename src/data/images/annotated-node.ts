@@ -11,6 +11,7 @@ import {
   looksLikeLabelMe,
   looksLikeLabelStudio,
   looksLikeVia,
+  openNotes,
   parseBoxTable,
   parseCoco,
   parseCreateMl,
@@ -183,6 +184,7 @@ async function readSingles(
   const images: AnnotatedImage[] = [];
   const missing: string[] = [];
   const notes = new Set<string>();
+  let open = 0;
   const hasParts = sets !== undefined || files.some((name) => partOfPath(name) === "train");
   for (const name of files) {
     const part = sets === undefined ? (partOfPath(name) ?? (hasParts ? undefined : "train")) : sets.get(stemOf(name));
@@ -197,13 +199,14 @@ async function readSingles(
       continue;
     }
     for (const note of read.notes ?? []) notes.add(note);
+    open += read.openShapes ?? 0;
     for (const annotation of read.annotations) {
       const image = index.find(annotation.image, name);
       if (image === undefined) missing.push(noImage(where, annotation.image || stemOf(name)));
       else images.push({ image, where, part, ...sizeOf(annotation), boxes: (size) => boxesIn(annotation, size) });
     }
   }
-  return { images, missing, notes: [...notes] };
+  return { images, missing, notes: [...notes, ...openNotes(open)] };
 }
 
 /** Those of some files whose texts look so. */
@@ -234,6 +237,7 @@ async function readLists(
   const missing: string[] = [];
   const notes = new Set<string>();
   let classes: readonly string[] | undefined;
+  let open = 0;
   for (const name of files) {
     const where = tree.locate(name);
     const text = await textOf(tree, name, (note) => void notes.add(note));
@@ -242,6 +246,7 @@ async function readLists(
     const whole = isSplit ? undefined : (partOfPath(name) ?? (files.length === 1 ? "train" : undefined));
     if (whole === undefined && !isSplit) throw new DataError(`${where}: expected train, val or test in its name, got none`);
     for (const note of file.notes ?? []) notes.add(note);
+    open += file.openShapes ?? 0;
     if (classes === undefined || whole === "train") ({ classes } = file);
     for (const annotation of file.annotations) {
       const part = whole ?? partNamed(annotation.subset ?? "");
@@ -252,7 +257,7 @@ async function readLists(
       else images.push({ image, where, part, ...sizeOf(annotation), boxes: (size) => boxesIn(annotation, size) });
     }
   }
-  return { images, missing, notes: [...notes], ...defined({ classes }) };
+  return { images, missing, notes: [...notes, ...openNotes(open)], ...defined({ classes }) };
 }
 
 /** Formats in JSON by what their texts look like; of one image a file where `single`. */

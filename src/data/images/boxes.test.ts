@@ -389,6 +389,24 @@ suite("the same boxes, as tools and people write them", () => {
       "import.csv": `${lineOf((image, [x1 = 0, y1 = 0, x2 = 0, y2 = 0], label, { width, height }) => `TRAIN,gs://b/${image},${label},${x1 / width},${y1 / height},,,${x2 / width},${y2 / height},,`)}\nTRAIN,gs://b/2.png,,,,,,,,,\nTRAIN,gs://b/5.png,,,,,,,,,\n`,
     },
   };
+  test("points and lines are left out and counted; circles, ellipses and turned boxes are the rectangles around them", async () => {
+    const shape = (type: string, label: string, points: unknown): object => ({ label, points, shape_type: type });
+    const of = (...shapes: readonly object[]): string => JSON.stringify({ shapes, imagePath: null });
+    const circle = shape("circle", "cat", [[20, 20], [23, 24]]); // prettier-ignore
+    const data = await inFolder("kind", {
+      "images/0.json": of(circle, shape("point", "cat", [[1, 1]])), // prettier-ignore
+      "images/1.json": of(circle, shape("linestrip", "cat", [[1, 1], [5, 5]])), // prettier-ignore
+    });
+    assert.deepEqual(rowsOf(data.train.tensor("boxes"))[0], [15, 15, 25, 25, 0, 0]);
+    assert.match(data.notes.join("\n"), /^2 shapes that are points or lines left out\n2 boxes taken as the rectangle/m);
+    const turned = await inFolder("kind", {
+      "a.xml": `<annotations><image name="0.png" width="80" height="60"><box label="cat" xtl="10" ytl="20" xbr="30" ybr="30" rotation="90"/><ellipse label="cat" cx="40" cy="30" rx="10" ry="5" rotation="90"/></image></annotations>`,
+    });
+    const [box, ellipse] = rowsOf(turned.train.tensor("boxes"));
+    [15, 15, 25, 35].forEach((side, k) => assert.ok(Math.abs((box?.[k] ?? 0) - side) < 1e-3, `${box}`));
+    [35, 20, 45, 40].forEach((side, k) => assert.ok(Math.abs((ellipse?.[k] ?? 0) - side) < 1e-3, `${ellipse}`));
+  });
+
   for (const [name, files] of Object.entries(TOOLS))
     test(name, async () => {
       const data = await inFolder("kind", files);

@@ -161,10 +161,10 @@ testKinds([
   },
   {
     what: "fractions behind whole numbers, and alone beside such",
-    content: `a,b,c,d\n${lines(30, (i) => `${["1 1/2", "2", "3/4", "-2 3/8"][i % 4]},"${i}-1/4""",${["1/2", "3/4"][i % 2]},${i + 100}/80`)}`,
-    columns: /a float64, b float64, c text, d text/,
-    first: { a: 1.5, b: 0.25, c: "1/2", d: "100/80" },
-    notes: [/"1 1\/2" are read as 1\.5/, /are read as 0\.25/],
+    content: `a,b,e,c,d\n${lines(30, (i) => `${["1 1/2", "2", "3/4", "-2 3/8"][i % 4]},"${i}-1/4""",${i}¾,${["1/2", "3/4"][i % 2]},${i + 100}/80`)}`,
+    columns: /a float64, b float64, e float64, c text, d text/,
+    first: { a: 1.5, b: 0.25, e: 0.75, c: "1/2", d: "100/80" },
+    notes: [/"1 1\/2" are read as 1\.5/, /are read as 0\.25/, /"0¾" are read as 0\.75/],
   },
   {
     what: "signs that are units behind a blank",

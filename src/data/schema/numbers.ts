@@ -37,7 +37,9 @@ const ZEROS = Array.from("٠۰०০੦૦୦௦౦೦൦๐໐", (zero) => zero
 export function plainDigits(text: string): string {
   if (!/\P{ASCII}/u.test(text)) return text;
   return text
+    .replaceAll(/(?<=\d)(?=[¼-¾⅐-⅞])/gu, " ")
     .normalize("NFKC")
+    .replaceAll("\u2044", "/")
     .replaceAll(/\p{Nd}/gu, (digit) => {
       const code = digit.codePointAt(0) as number;
       const zero = ZEROS.find((first) => code >= first && code < first + 10);

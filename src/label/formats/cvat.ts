@@ -1,7 +1,7 @@
 /**
  * @module CVAT's XML for images, by the reader and the writer that training uses: boxes, polygons, and tags for whole images.
  */
-import { parseCvat, writeCvat } from "../../vision/annotations/index.js";
+import { openNotes, parseCvat, writeCvat } from "../../vision/annotations/index.js";
 import { ConfigError } from "../../util/errors.js";
 import type { LabelFormat } from "./format.js";
 import { classesIn } from "./format.js";
@@ -21,8 +21,8 @@ export const cvat: LabelFormat = {
   },
   read: (files, { kind, note }) =>
     [...files].flatMap(([name, content]) => {
-      const { annotations, notes = [] } = parseCvat(content, name);
-      for (const text of notes) note?.(text);
+      const { annotations, openShapes = 0 } = parseCvat(content, name);
+      for (const text of openNotes(openShapes)) note?.(text);
       return annotations.map((one) => {
         const item = itemOf(kind === "image-classes" ? { ...one, boxes: [] } : one, kind, name);
         return kind === "image-classes" ? { ...item, value: { classes: [...one.tags] } } : item;

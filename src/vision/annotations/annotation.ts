@@ -46,7 +46,13 @@ export interface AnnotationList {
   readonly classes?: readonly string[];
   /** The reader's decisions, in sentences. */
   readonly notes?: readonly string[];
+  /** Shapes that enclose nothing, points and lines, which are left out. */
+  readonly openShapes?: number;
 }
+
+/** Says how many shapes were left out because they enclose nothing. */
+export const openNotes = (count: number): string[] =>
+  count === 0 ? [] : [`${count === 1 ? "1 shape that is a point or a line" : `${count} shapes that are points or lines`} left out`];
 
 /** Reads a file of annotations; with `skip`, which is called with each fault, bad ones are left out. */
 export type ParseAnnotations = (text: string, where: string, skip?: (message: string) => void) => AnnotationList;
@@ -90,10 +96,6 @@ export function aroundEllipse(cx: number, cy: number, rx: number, ry: number, de
   const [w, h] = [Math.hypot(rx * cosine, ry * sine), Math.hypot(rx * sine, ry * cosine)];
   return [cx - w, cy - h, cx + w, cy + h];
 }
-
-/** Says how many shapes were left out because they enclose nothing: points and lines. */
-export const openShapes = (count: number, where: string): string[] =>
-  count === 0 ? [] : [`${where}: ${count === 1 ? "1 shape that is" : `${count} shapes that are`} points or lines left out`];
 
 /** Counts of faults in boxes. */
 export interface BoxFaults {

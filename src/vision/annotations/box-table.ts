@@ -21,7 +21,7 @@ export interface TableRecord {
 const NAMES = {
   image: [
     "filename",
-    "imageid",
+    "imageid", "imageindex",
     "imagename",
     "imagepath",
     "imgname",
@@ -40,7 +40,7 @@ const NAMES = {
     "class",
     "label",
     "category",
-    "categoryname",
+    "categoryname", "findinglabel",
     "object",
     "name",
     "classid",

@@ -9,7 +9,7 @@ import { isDecimal } from "../../util/decimal.js";
 import { DataError } from "../../util/errors.js";
 import { parseWith } from "../../util/schema.js";
 import type { AnnotatedBox, Annotation, AnnotationList, Outline } from "./annotation.js";
-import { aroundEllipse, openShapes, outlined, turnedCorners } from "./annotation.js";
+import { aroundEllipse, outlined, turnedCorners } from "./annotation.js";
 import { parseXml } from "./xml.js";
 
 /** An image with its boxes and the tags of it as a whole. */
@@ -110,7 +110,7 @@ export function parseCvat(
       tags: image.tag.map(({ label: name }) => name),
       ...(image.subset === undefined || image.subset === "" ? {} : { subset: image.subset }),
     })),
-    notes: openShapes(open, where),
+    openShapes: open,
   };
 }
 

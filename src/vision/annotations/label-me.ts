@@ -7,7 +7,7 @@ import * as z from "zod";
 import { DataError } from "../../util/errors.js";
 import { parseJsonWith } from "../../util/schema.js";
 import type { AnnotatedBox, AnnotationList } from "./annotation.js";
-import { aroundEllipse, openShapes, outlined } from "./annotation.js";
+import { aroundEllipse, outlined } from "./annotation.js";
 
 const shapeSchema = z.looseObject({
   label: z.union([z.string(), z.number()]).transform(String),
@@ -52,6 +52,6 @@ export function parseLabelMe(text: string, where: string): AnnotationList {
   const sized = typeof imageWidth === "number" && typeof imageHeight === "number";
   return {
     annotations: [{ image: imagePath ?? "", ...(sized ? { width: imageWidth, height: imageHeight } : {}), boxes }],
-    notes: openShapes(shapes.length - boxes.length, where),
+    openShapes: shapes.length - boxes.length,
   };
 }

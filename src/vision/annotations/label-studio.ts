@@ -9,7 +9,7 @@ import { DataError, DescentError } from "../../util/errors.js";
 import { isRecord } from "../../util/record.js";
 import { parseJsonWith, parseWith } from "../../util/schema.js";
 import type { AnnotatedBox, Annotation, AnnotationList } from "./annotation.js";
-import { aroundEllipse, openShapes, outlined, turnedCorners } from "./annotation.js";
+import { aroundEllipse, outlined, turnedCorners } from "./annotation.js";
 
 const percent = z.number();
 const size = z.number().positive().nullish();
@@ -139,5 +139,5 @@ export function parseLabelStudio(text: string, where: string, skip?: (message: s
       return [];
     }
   });
-  return { annotations, notes: openShapes(open, where) };
+  return { annotations, openShapes: open };
 }

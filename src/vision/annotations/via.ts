@@ -8,7 +8,7 @@ import { DataError, DescentError } from "../../util/errors.js";
 import { isRecord, own } from "../../util/record.js";
 import { parseJsonWith, parseWith } from "../../util/schema.js";
 import type { AnnotatedBox, AnnotationList } from "./annotation.js";
-import { aroundEllipse, openShapes, outlined } from "./annotation.js";
+import { aroundEllipse, outlined } from "./annotation.js";
 
 const number = z.number();
 const shapeSchema = z.discriminatedUnion("name", [
@@ -119,7 +119,7 @@ function annotationsOf(
   const annotations = [...files].map(([image, all]) => ({ image, boxes: all.flatMap(read) }));
   const unnamed =
     attribute === undefined && regions.length > 0 ? [`${where}: regions name no class; all are of one, "${UNNAMED}"`] : [];
-  return { annotations, notes: [...unnamed, ...openShapes(open, where)] };
+  return { annotations, notes: unnamed, openShapes: open };
 }
 
 /**
