@@ -103,6 +103,21 @@ testKinds([
     first: { age: 0.5, plan: "über" },
   },
   {
+    what: "JSON lines in UTF-16, as PowerShell writes them",
+    name: "power.jsonl",
+    content: `\uFEFF${lines(9, (i) => `{"age":${i},"plan":"über"}\r`)}`,
+    encoding: "utf16le",
+    columns: /of 9 rows: age int64, plan text/,
+    first: { age: 0, plan: "über" },
+  },
+  {
+    what: "JSON in UTF-32",
+    name: "wide.json",
+    content: utf32(JSON.stringify(Array.from({ length: 9 }, (_, i) => ({ age: i, plan: "🤗" })), null, 1)),
+    columns: /of 9 rows: age int64, plan text/,
+    first: { age: 0, plan: "🤗" },
+  },
+  {
     what: "UTF-32 that the user names",
     content: utf32(`a,b\n${lines(9, (i) => `${i},x`)}`),
     options: { encoding: "UTF-32" },

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { DataError } from "../../util/errors.js";
+import { encodingName, markedEncoding, streamDecoder } from "../csv/encoding.js";
 import { ROW_REMEDY } from "./csv-node.js";
 import { rowsInObject } from "../text/json-rows.js";
 import { isJsonList } from "./describe-file-node.js";
@@ -91,6 +92,9 @@ async function deepLine(path: string, zipped: boolean, isLines: boolean): Promis
   return undefined;
 }
 
+/** Bytes that UTF-16 and UTF-32 are seen in. */
+const ENCODING_HEAD = 4096;
+
 const isMarked = (bytes: Uint8Array): boolean => bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
 
 /** A file in a folder that goes with the process, since a table is read until then, and any number of times. */
@@ -155,6 +159,22 @@ async function cleanCopy(path: string, zipped: boolean): Promise<string> {
   return copy;
 }
 
+/** A copy in UTF-8 of a file in a wider encoding, as PowerShell writes. DataError for bytes that are not of it. */
+async function copyInUtf8(path: string, zipped: boolean, encoding: string): Promise<string> {
+  const copy = fileForRows();
+  const decode = streamDecoder(encoding);
+  const text = async function* (): AsyncGenerator<string> {
+    try {
+      for await (const piece of pieces(path, zipped)) yield decode(piece, false);
+      yield decode(new Uint8Array(), true);
+    } catch (cause) {
+      throw new DataError(`${path}: expected ${encodingName(encoding)}, got other bytes`, { cause });
+    }
+  };
+  await writeFile(copy, text());
+  return copy;
+}
+
 /** The first bytes of a file, unzipped. */
 async function firstBytes(path: string, zipped: boolean): Promise<Uint8Array> {
   for await (const piece of pieces(path, zipped)) return piece;
@@ -176,15 +196,27 @@ export interface CheckedJson {
  * Errors: DataError, naming the line, if one nests deeper than `DEEPEST` and is not to be skipped.
  */
 export async function checkJson(path: string, zipped: boolean, skipBadRows: boolean): Promise<CheckedJson> {
+  const encoding = markedEncoding((await firstBytes(path, zipped)).subarray(0, ENCODING_HEAD)) ?? "utf-8";
+  return encoding === "utf-8"
+    ? checkUtf8(path, { path, zipped }, skipBadRows)
+    : checkUtf8(path, { path: await copyInUtf8(path, zipped, encoding), zipped: false }, skipBadRows);
+}
+
+/** Checks a file that is in UTF-8, or the copy of one that was not. */
+async function checkUtf8(
+  name: string,
+  { path, zipped }: { readonly path: string; readonly zipped: boolean },
+  skipBadRows: boolean,
+): Promise<CheckedJson> {
   const head = await firstBytes(path, zipped);
   const format = isJsonList(head) ? "json" : "jsonl";
   const isLines = format === "jsonl";
   const line = await deepLine(path, zipped, isLines);
   if (line !== undefined && !(skipBadRows && isLines))
     throw new DataError(
-      `${path}: ${isLines ? "row" : "line"} ${line}: expected JSON that nests at most ${DEEPEST} deep, got a deeper one; ${isLines ? ROW_REMEDY : "flatten it"}`,
+      `${name}: ${isLines ? "row" : "line"} ${line}: expected JSON that nests at most ${DEEPEST} deep, got a deeper one; ${isLines ? ROW_REMEDY : "flatten it"}`,
     );
-  const rows = line === undefined && isLines && /\.json(\.gz)?$/i.test(path) ? await rowsOfObject(path, zipped) : undefined;
+  const rows = line === undefined && isLines && /\.json(\.gz)?$/i.test(name) ? await rowsOfObject(path, zipped) : undefined;
   if (rows !== undefined) return { path: await rowsFile(rows), zipped: false, format };
   if (line === undefined && !isMarked(head)) return { path, zipped, format };
   return { path: await cleanCopy(path, zipped), zipped: false, format };

@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { isText } from "../column.js";
-import { decodeHead } from "../csv/encoding.js";
+import { decodeHead, markedEncoding } from "../csv/encoding.js";
 import { concatenate, Dataset } from "../dataset.js";
 import { isGzip, readFileBytes, unwrapGzip } from "../files-node.js";
 import type { ColumnRoles } from "../guess.js";
@@ -96,7 +96,10 @@ const ROLES: Readonly<Record<Format, Purpose>> = {
 async function firstValue(path: string, extension: string): Promise<unknown> {
   try {
     if (extension !== "json") {
-      const line: unknown = JSON.parse((await firstLine(path, isGzip(await readHead(path)))).replace(/^\uFEFF/, ""));
+      const head = await readHead(path);
+      const isWide = !isGzip(head) && (markedEncoding(head) ?? "utf-8") !== "utf-8";
+      const first = isWide ? (decodeHead(head).split("\n")[0] ?? "") : await firstLine(path, isGzip(head));
+      const line: unknown = JSON.parse(first.replace(/^\uFEFF/, ""));
       return Array.isArray(line) && typeof line[0] === "object" ? line[0] : line;
     }
     const { text } = await readText(path);
