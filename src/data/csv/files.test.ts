@@ -113,7 +113,13 @@ testKinds([
   {
     what: "JSON in UTF-32",
     name: "wide.json",
-    content: utf32(JSON.stringify(Array.from({ length: 9 }, (_, i) => ({ age: i, plan: "🤗" })), null, 1)),
+    content: utf32(
+      JSON.stringify(
+        Array.from({ length: 9 }, (_, i) => ({ age: i, plan: "🤗" })),
+        null,
+        1,
+      ),
+    ),
     columns: /of 9 rows: age int64, plan text/,
     first: { age: 0, plan: "🤗" },
   },

@@ -52,7 +52,9 @@ export interface AnnotationList {
 
 /** Says how many shapes were left out because they enclose nothing. */
 export const openNotes = (count: number): string[] =>
-  count === 0 ? [] : [`${count === 1 ? "1 shape that is a point or a line" : `${count} shapes that are points or lines`} left out`];
+  count === 0
+    ? []
+    : [`${count === 1 ? "1 shape that is a point or a line" : `${count} shapes that are points or lines`} left out`];
 
 /** Reads a file of annotations; with `skip`, which is called with each fault, bad ones are left out. */
 export type ParseAnnotations = (text: string, where: string, skip?: (message: string) => void) => AnnotationList;

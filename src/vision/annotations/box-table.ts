@@ -21,7 +21,8 @@ export interface TableRecord {
 const NAMES = {
   image: [
     "filename",
-    "imageid", "imageindex",
+    "imageid",
+    "imageindex",
     "imagename",
     "imagepath",
     "imgname",
@@ -40,7 +41,8 @@ const NAMES = {
     "class",
     "label",
     "category",
-    "categoryname", "findinglabel",
+    "categoryname",
+    "findinglabel",
     "object",
     "name",
     "classid",
