@@ -26,7 +26,7 @@ export interface Head {
 const PASSED = new Set(
   (
     "Softmax LogSoftmax Sigmoid Identity Cast Dropout Reshape Flatten Squeeze Unsqueeze Transpose GlobalAveragePool ReduceMean " +
-    "AveragePool Relu Clip Slice Gather ArgMax TopK Add Mul Div ZipMap"
+    "AveragePool Relu Clip Slice Gather ArgMax TopK Add Mul Div ZipMap QuantizeLinear DequantizeLinear"
   ).split(" "),
 );
 
@@ -248,8 +248,15 @@ export interface Headed {
  */
 export function withHead(model: ModelProto, head: Head, outFeatures: number, random: Random): Headed {
   const { graph } = model;
-  const [weight, bias] = [freshName(graph, "head.weight"), freshName(graph, "head.bias")];
   const { inFeatures, op, node } = head;
+  // The names of the weights that it replaces are free, unless something else reads them.
+  const read = new Set(
+    graph.nodes.flatMap((other) =>
+      other === node || other === head.bias ? [] : [...other.inputs, ...branchesOf(other).flatMap(capturedBy)],
+    ),
+  );
+  const rest = { ...graph, initializers: graph.initializers.filter(({ name }) => read.has(name)) };
+  const [weight, bias] = [freshName(rest, "head.weight"), freshName(rest, "head.bias")];
   const isConv = op === "Conv";
   const dims = isConv
     ? [outFeatures, inFeatures, ...((attribute(node, "kernel_shape") as number[] | undefined) ?? [1, 1]).map(() => 1)]
@@ -267,7 +274,7 @@ export function withHead(model: ModelProto, head: Head, outFeatures: number, ran
   const shape = isConv || op === "Gemm" ? outputShape(graph, head, outFeatures) : positionShape(graph, head, outFeatures);
   const outputs: ValueInfoProto[] = [{ name: output, elementType: FLOAT, shape }];
   return {
-    model: { ...model, graph: pruned({ ...graph, nodes, outputs, initializers: [...graph.initializers, ...numbers] }) },
+    model: { ...model, graph: pruned({ ...graph, nodes, outputs, initializers: [...rest.initializers, ...numbers] }) },
     output,
     weight,
     bias,
@@ -306,8 +313,8 @@ const positionShape = (graph: GraphProto, head: Head, outFeatures: number): Valu
   return before === undefined ? undefined : [...before.slice(0, -1), outFeatures];
 };
 
-/** The model without nodes and weights that no output needs. */
-function pruned(graph: GraphProto): GraphProto {
+/** The graph without nodes and weights that no output needs. */
+export function pruned(graph: GraphProto): GraphProto {
   const producers = new Producers(graph);
   const needed = new Set<string>();
   const pending = graph.outputs.map(({ name }) => name);

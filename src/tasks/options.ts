@@ -293,6 +293,9 @@ export const trainingOptions = {
     metavar: "PATTERNS",
   }),
   constants: text({ help: "for --init FILE.onnx: tensors to treat as constants", metavar: "PATTERNS" }),
+  keepRounding: flag({
+    help: "for --init FILE.onnx that is quantized: what is computed stays rounded while it trains; gradients go straight through",
+  }),
   unfoldNorms: choice(["auto", "never"], {
     help: "for --init FILE.onnx: auto restores batch normalization that was folded into convolutions while they train",
     default: "auto",

@@ -54,6 +54,30 @@ const IMAGES: OnnxFile = {
   },
 };
 
+/** The images' file with a hidden layer of integers, as onnxruntime's quantizer writes it (QOperator): the Relu behind it is the range's beginning. */
+function quantizedImages(): ReturnType<typeof modelOf> {
+  const steps = Int8Array.from(toNumbers(weight("hidden", [32, 128])), (v) => Math.round(v / 0.004));
+  const hidden = [
+    node("QuantizeLinear", ["f", "f.scale", "zero"], ["q"]),
+    node("QGemm", ["q", "f.scale", "zero", "hidden.weight_quantized", "w.scale", "w.zero", "", "h.scale", "zero"], ["i"], { transB: 1 }, "com.microsoft"), // prettier-ignore
+    node("DequantizeLinear", ["i", "h.scale", "zero"], ["g"]),
+  ];
+  const nodes = IMAGES.nodes.flatMap((each) => (each.outputs[0] === "h" ? hidden : each.outputs[0] === "g" ? [] : [each]));
+  return modelOf({
+    ...IMAGES,
+    nodes,
+    constants: {
+      ...IMAGES.constants,
+      "hidden.weight_quantized": fromNumbers("int8", [32, 128], steps),
+      "f.scale": fromNumbers("float32", [], [0.01]),
+      "w.scale": fromNumbers("float32", [], [0.004]),
+      "h.scale": fromNumbers("float32", [], [0.02]),
+      zero: fromNumbers("uint8", [], [0]),
+      "w.zero": fromNumbers("int8", [], [0]),
+    },
+  });
+}
+
 /** Token ids: vectors, their mean where the mask is 1, three classes. */
 const TEXTS: OnnxFile = {
   opset: 17,
@@ -123,6 +147,48 @@ test("images: their graph learns other classes, and is used, measured and writte
   await descent(
     "train image-classification --data digits --device cpu --init images/graph.onnx --steps 2 --no-check --quiet --out again",
   );
+});
+
+test("images: a run of a graph is a start: what it learned goes on, used as it was, with a head for other classes", async () => {
+  const { stderr } = await descent(
+    "train image-classification --data digits --device cpu --init images --lr 1e-9 --steps 1 --no-check --out further",
+  );
+  assert.match(stderr, /--init images: the graph goes on; its head .* \(32 → 10\) starts anew/);
+  const of = async (run: string): Promise<ReadonlyMap<string, TensorData>> =>
+    (await loadSafetensors(path(run, "checkpoints", `step-${lastStep(path(run))}`, "model.safetensors"))).tensors;
+  const [before, after] = [await of("images"), await of("further")];
+  const far = (name: string): number => {
+    const [a, b] = [before, after].map((tensors) => toNumbers(tensors.get(name) as TensorData)) as [Float64Array, Float64Array];
+    return a.reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] as number))), 0);
+  };
+  assert.ok(far("hidden.weight") < 1e-6, `${far("hidden.weight")} from what was learned`);
+  assert.ok(far("head.weight") > 0.01, "the head starts anew");
+  await refused(
+    "train image-classification --data digits --steps 1 --out refused --init images --preprocess imagenet",
+    /--preprocess: expected none beside --init images, a run that has its own/,
+  );
+});
+
+test("images: a quantized file is trained in float32, or with its rounding; what compression wrote goes on alike", async () => {
+  writeFileSync(path("int8.onnx"), encodeModel(quantizedImages()));
+  const line =
+    "train image-classification --data digits --batch-size 32 --device cpu --preprocess 0..1 --steps 240 --lr 3e-3 --init int8.onnx --out";
+  for (const [run, option, note] of [
+    ["int8", "", /int8\.onnx: is quantized, and its weights are trained in float32; nothing is rounded/],
+    ["rounded", " --keep-rounding", /what is computed stays rounded, and gradients go straight through/],
+  ] as const) {
+    const { stderr } = await descent(`${line} ${run} --no-check${option}`);
+    assert.match(stderr, note);
+    const { metrics } = JSON.parse((await descent(`eval ${run} --data digits --json`)).stdout) as {
+      metrics: { accuracy: number };
+    };
+    assert.ok(metrics.accuracy > 0.8, `${run}: ${metrics.accuracy}`);
+  }
+  await descent("quantize rounded --even-if-slower --out small --quiet");
+  const { stderr } = await descent(
+    "train image-classification --data digits --device cpu --init small --steps 2 --no-check --out on",
+  );
+  assert.match(stderr, /small\/model\.onnx: is quantized/);
 });
 
 test("images: parts are frozen by the file's names; a stopped training goes on to the same bits", async () => {
@@ -352,6 +418,14 @@ test("what does not fit is refused in one line", async () => {
     /--head fc: expected a linear layer of their\.onnx; candidates: path\/to\/Gemm_s/,
   );
   await refused(`${images} their.onnx --preprocess odd`, /--preprocess: expected imagenet, .* got "odd"/);
+  await refused(
+    `${images} their.onnx --keep-rounding`,
+    /--keep-rounding: expected a quantized file, got their\.onnx, which is not/,
+  );
+  await refused(
+    "train image-classification --data digits --steps 1 --out refused --model linear --head fc",
+    /--head: expected --init FILE\.onnx whose own graph is trained, got none; leave it out/,
+  );
   await refused(`${images} no-weights.onnx`, /no-weights\.onnx: expected a linear layer before an output, found none/);
   await refused(`${images} texts/their.onnx`, /expected one input of four dimensions for image-classification, got input_ids/);
   const texts = "train text-classification --data pets.csv --label-column animal --steps 1 --out refused --init";

@@ -8,9 +8,20 @@ import type { LoadOptions } from "../../data/node.js";
 import { readBeside } from "../../data/onnx-node.js";
 import type { TensorData } from "../../graph/index.js";
 import type { Module } from "../../nn/index.js";
-import type { Headed, ModelProto } from "../../onnx/index.js";
-import { decodeModel, encodeModel, headIn, inlined, splitPrefix, widened, withHead } from "../../onnx/index.js";
+import type { Dequantized, Head, Headed, ModelProto } from "../../onnx/index.js";
+import {
+  decodeModel,
+  dequantized,
+  encodeModel,
+  headIn,
+  inlined,
+  splitPrefix,
+  widened,
+  withHead,
+  withNumbers,
+} from "../../onnx/index.js";
 import { ConfigError } from "../../util/errors.js";
+import { kebabCase } from "../../util/option.js";
 import { splitPatterns } from "../../util/patterns.js";
 import { Random } from "../../util/random.js";
 import type { GraphInfo, GraphPlan } from "../graph-use.js";
@@ -28,6 +39,8 @@ export interface GraphStartOptions {
   readonly parameters?: string;
   /** Patterns of tensors that are none. */
   readonly constants?: string;
+  /** Rounds what a quantized file computes while it trains. */
+  readonly keepRounding?: boolean;
   /** The scale of pixels. */
   readonly preprocess?: string;
   readonly imageSize?: string;
@@ -52,25 +65,33 @@ function choiceOf({ parameters, constants }: GraphStartOptions): Pick<GraphInfo,
   return { parameters: { ...include, ...(constants === undefined ? {} : { exclude: splitPatterns(constants) }) } };
 }
 
-/** Tells whether a file is a model that the task has by name: then that model is built as always, and takes the weights. */
+/** Tells whether a file is a model that the task has by name, whole: then that model is built as always, and takes the weights. */
 function isOurs({ metadata }: ModelProto, task: AnyTask): boolean {
   const name = metadata.get("descent.model");
-  return metadata.get("descent.task") === task.name && task.models.some((model) => model.name === name);
+  return (
+    !metadata.has("descent.compression") &&
+    metadata.get("descent.task") === task.name &&
+    task.models.some((model) => model.name === name)
+  );
 }
 
-/** The tokenizer beside a file of texts, and the longest text that its model takes. */
-async function textParts(
-  path: string,
-  { info: { graph } }: GraphPlan,
-  options: GraphStartOptions,
-): Promise<{ readonly tokenizer?: string; readonly inherited: Inherited }> {
+/** The tokenizer beside a file of texts, or the one that it is known to have. */
+async function tokenizerFor(path: string, options: GraphStartOptions, known: string | undefined): Promise<string | undefined> {
+  if (options.tokenizer !== undefined) return undefined;
+  if (known !== undefined) return known;
   const file = join(dirname(path), "tokenizer.json");
-  if (options.tokenizer === undefined && !existsSync(file))
+  if (!existsSync(file))
     throw new ConfigError(`--init ${path}: expected a tokenizer.json beside it, got none; name one with --tokenizer`);
-  return {
-    ...(options.tokenizer === undefined ? { tokenizer: await readFile(file, "utf8") } : {}),
-    inherited: inheritedFromGraph(graph),
-  };
+  return readFile(file, "utf8");
+}
+
+/** Says what a quantized file is trained as. */
+function quantizedNote(path: string, { left }: Dequantized, isRounded: boolean): string {
+  const rounding = isRounded
+    ? "what is computed stays rounded, and gradients go straight through (0 where a value is held at the end of its range)"
+    : "nothing is rounded (--keep-rounding rounds what is computed); descent quantize rounds the run again";
+  const fixed = left.length === 0 ? "" : `; weights of ${left.join(", ")} keep few bits and are not trained`;
+  return `--init ${path}: is quantized, and its weights are trained in float32; ${rounding}${fixed}`;
 }
 
 /** Returns what a task takes over from a graph. */
@@ -80,16 +101,58 @@ const inheritedFromGraph = ({ maxPositions, inputs, columns }: Omit<GraphInfo, "
   ...(columns === undefined ? {} : { columns }),
 });
 
-/** Tells whether a task reads texts: its graphs take token ids. */
-const readsTexts = (plan: GraphPlan): boolean => plan.info.graph.inputs["input_ids"] !== undefined;
+/** A file that training starts from, and how it is used. */
+interface StartFile {
+  readonly path: string;
+  readonly where: string;
+  readonly model: ModelProto;
+  readonly head: Head;
+  readonly plan: GraphPlan;
+  /** The vocabulary that it is known to have. */
+  readonly tokenizer: string | undefined;
+  readonly notes: readonly string[];
+}
+
+/** The start of a training on a file's own graph, with a head for the task's classes. */
+async function startOf({ path, where, model, head, plan, ...own }: StartFile, task: AnyTask, options: GraphStartOptions) {
+  const { graph: planned } = plan.info;
+  const readsTexts = planned.inputs["input_ids"] !== undefined;
+  const tokenizer = readsTexts ? await tokenizerFor(path, options, own.tokenizer) : undefined;
+  let headed: Headed | undefined;
+  const graph: GraphStart = {
+    loading: plan.loading ?? {},
+    made: (info) => {
+      headed = withHead(model, head, task.graphs?.outFeatures(info) ?? head.outFeatures, new Random(options.seed ?? 1, "head"));
+      return {
+        file: { bytes: encodeModel(headed.model), where },
+        info: { ...info, ...plan.info, graph: { ...planned, ...choiceOf(options), output: headed.output } },
+      };
+    },
+    notes: [
+      ...plan.notes,
+      ...own.notes,
+      `--init ${path}: the graph goes on; its head ${head.name} (${head.inFeatures} → ${head.outFeatures}) starts anew`,
+    ],
+  };
+  return {
+    ...(tokenizer === undefined ? {} : { tokenizer }),
+    inherited: inheritedFromGraph(planned),
+    graph,
+    modelName: where.replace(/\.onnx$/, ""),
+    weightsFor: (wrapped: Module) => ({
+      weights: graphIn(wrapped)?.values ?? new Map<string, TensorData>(),
+      fresh: headed === undefined ? [] : [headed.weight, headed.bias],
+    }),
+  };
+}
 
 /**
- * Opens an ONNX file as the graph that is trained on; undefined where it is a model that the task has by name.
+ * Opens an ONNX file as the graph that is trained on; undefined where it is a model that the task has by name. `tokenizer`: the vocabulary that it is known to have.
  *
  * Errors: DataError for a file that cannot be read; ConfigError for a task that takes no graphs, inputs that are not the task's, a head that cannot be
  * found, and texts without a tokenizer.
  */
-export async function openGraph(path: string, task: AnyTask, options: GraphStartOptions) {
+export async function openGraph(path: string, task: AnyTask, options: GraphStartOptions, tokenizer?: string) {
   const where = basename(path);
   const given = inlined(decodeModel(await readFile(path), where), where, (location, offset, length) =>
     readBeside(dirname(path), location, offset, length, where),
@@ -103,39 +166,65 @@ export async function openGraph(path: string, task: AnyTask, options: GraphStart
       `--init ${path}: expected weights of a model of ${task.name}; graphs of others are trained by ${takers.join(", ")}. Name the model that takes its weights with --model`,
     );
   }
-  const { model, head } = headIn(wide ?? given, where, options.head);
+  const real = dequantized(wide ?? given, where, options.keepRounding);
+  if (real === undefined && options.keepRounding === true)
+    throw new ConfigError(`--keep-rounding: expected a quantized file, got ${path}, which is not; leave it out`);
+  const { model, head } = headIn(real?.model ?? wide ?? given, where, options.head);
   // Of the head's own output alone: what other outputs need is left out.
   const whole = graphs.takesPrefix === true ? withHead(model, head, head.outFeatures, new Random(1)).model : undefined;
   const split = whole && splitPrefix(whole);
   const found = await graphFileOf(path, split?.rest ?? model);
   const file = split === undefined ? found : { ...found, prefix: await prefixOf(split.prefix, where) };
   const plan = graphs.plan(file, graphOptionsOf(options));
-  const texts = readsTexts(plan) ? await textParts(path, plan, options) : { inherited: inheritedFromGraph(plan.info.graph) };
-  let headed: Headed | undefined;
-  const graph: GraphStart = {
-    loading: plan.loading ?? {},
-    made: (info) => {
-      headed = withHead(model, head, graphs.outFeatures(info), new Random(options.seed ?? 1, "head"));
-      return {
-        file: { bytes: encodeModel(headed.model), where },
-        info: { ...info, ...plan.info, graph: { ...plan.info.graph, ...choiceOf(options), output: headed.output } },
-      };
-    },
-    notes: [
-      ...plan.notes,
-      ...(wide === undefined ? [] : [`--init ${path}: is of float16, and trained in float32`]),
-      `--init ${path}: the graph goes on; its head ${head.name} (${head.inFeatures} → ${head.outFeatures}) starts anew`,
-    ],
+  const notes = [
+    ...(wide === undefined ? [] : [`--init ${path}: is of float16, and trained in float32`]),
+    ...(real === undefined ? [] : [quantizedNote(path, real, options.keepRounding === true)]),
+  ];
+  return startOf({ path, where, model, head, plan, tokenizer, notes }, task, options);
+}
+
+/** Facts of a run's info that say how its graph is used. */
+interface GraphRunInfo extends TaskInfo {
+  readonly graph: GraphInfo;
+  readonly imageShape?: readonly number[];
+}
+
+/** What a run's graph demands of data, as it was found when its training began. */
+function planOfRun({ graph, mean, deviation, imageShape }: GraphRunInfo): GraphPlan {
+  const scale = mean === undefined ? {} : { mean, deviation };
+  return { info: { ...scale, graph }, loading: imageShape === undefined ? {} : { imageShape }, notes: [] };
+}
+
+/**
+ * Opens the run of a graph: that graph goes on with the numbers that it learned, and is used as it was.
+ *
+ * Errors: ConfigError for an option that says how a file is used.
+ */
+export function openGraphRun(
+  path: string,
+  task: AnyTask,
+  trained: { readonly modelName: string; readonly info: TaskInfo; readonly weights: ReadonlyMap<string, TensorData> },
+  { bytes, where }: ModelFile,
+  options: GraphStartOptions,
+) {
+  const contradiction = (["preprocess", "imageSize", "tokenizer"] as const).find((name) => options[name] !== undefined);
+  if (contradiction !== undefined)
+    throw new ConfigError(
+      `--${kebabCase(contradiction)}: expected none beside --init ${path}, a run that has its own; leave it out`,
+    );
+  const info = trained.info as GraphRunInfo & { readonly tokenizer?: string };
+  const learned = withNumbers(decodeModel(bytes, where), trained.weights, where);
+  const { model, head } = headIn(learned, where, options.head);
+  const from = {
+    path,
+    where: `${trained.modelName}.onnx`,
+    model,
+    head,
+    plan: planOfRun(info),
+    tokenizer: info.tokenizer,
+    notes: [],
   };
-  return {
-    ...texts,
-    graph,
-    modelName: where.replace(/\.onnx$/, ""),
-    weightsFor: (wrapped: Module) => ({
-      weights: graphIn(wrapped)?.values ?? new Map<string, TensorData>(),
-      fresh: headed === undefined ? [] : [headed.weight, headed.bias],
-    }),
-  };
+  return startOf(from, task, options);
 }
 
 /** The graph of a resumed run: its file has the head already. */
@@ -143,15 +232,10 @@ export function graphOfRun(
   config: { readonly [extra: string]: unknown },
   file: ModelFile,
 ): { readonly graph: GraphStart; readonly inherited: Inherited } {
-  const info = config["info"] as TaskInfo & { readonly imageShape?: readonly number[]; readonly graph: GraphInfo };
-  const { graph, mean, deviation, imageShape } = info;
-  const scale = mean === undefined ? {} : { mean, deviation };
+  const info = config["info"] as GraphRunInfo;
+  const { info: used, loading = {} } = planOfRun(info);
   return {
-    graph: {
-      loading: imageShape === undefined ? {} : { imageShape },
-      made: (learned) => ({ file, info: { ...learned, ...scale, graph } }),
-      notes: [],
-    },
-    inherited: inheritedFromGraph(graph),
+    graph: { loading, made: (learned) => ({ file, info: { ...learned, ...used } }), notes: [] },
+    inherited: inheritedFromGraph(info.graph),
   };
 }

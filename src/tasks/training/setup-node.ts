@@ -10,6 +10,7 @@ import { platformRuntime, resolveDevice } from "../../runtime/index.js";
 import type { BatchTypes, Objective, TrainingStep } from "../../train/index.js";
 import { trainingStep } from "../../train/index.js";
 import { ConfigError } from "../../util/errors.js";
+import { kebabCase } from "../../util/option.js";
 import { defined } from "../../util/record.js";
 import { TO_BE_FOUND } from "../options.js";
 import { withEvidence } from "../shared/evidence.js";
@@ -67,6 +68,17 @@ export interface TrainingSetup extends Pick<Schedule, "batchSize" | "totalSteps"
 /** A network that is trained at small rates learns sooner at a small one. */
 const CHECK_RATE = 3e-3;
 
+/** Refuses options of a file's own graph where there is none. */
+function expectNoGraphOptions(options: TrainTaskOptions): void {
+  const { head, parameters, constants, preprocess, keepRounding, unfoldNorms } = options;
+  const given = { head, parameters, constants, preprocess, keepRounding: keepRounding || undefined, unfoldNorms: unfoldNorms === "never" || undefined }; // prettier-ignore
+  const [name] = Object.keys(defined(given));
+  if (name !== undefined)
+    throw new ConfigError(
+      `--${kebabCase(name)}: expected --init FILE.onnx whose own graph is trained, got ${options.init ?? "none"}; leave it out`,
+    );
+}
+
 /** Opens the model that the training starts from. ConfigError for two contradicting options. */
 async function startFor(
   options: TrainTaskOptions,
@@ -74,9 +86,10 @@ async function startFor(
   resumed: Resumed | undefined,
   note: (text: string) => void,
 ): Promise<Start | undefined> {
-  if (options.init === undefined) return undefined;
-  if (resumed !== undefined) return startOfRun(resumed, resumed.graph);
-  const start = await openStart(options.init, task, note, options);
+  if (options.init !== undefined && resumed !== undefined) return startOfRun(resumed, resumed.graph);
+  const start = options.init === undefined ? undefined : await openStart(options.init, task, note, options);
+  if (start?.graph === undefined && resumed === undefined) expectNoGraphOptions(options);
+  if (start === undefined) return undefined;
   const own = start.pretrained === undefined ? undefined : ARCHITECTURES[start.pretrained.architecture].modelType;
   if (own !== undefined && options.model !== undefined && options.model !== own)
     throw new ConfigError(`--model ${options.model}: expected none beside --init ${options.init}, whose own model is trained`);

@@ -2,6 +2,7 @@
  * @module The start of a training: another run, a checkpoint's folder in Hugging Face's form, or a file of weights. It says which model and which
  * vocabulary are used, and provides the model's weights; new parameters begin from their initializers.
  */
+import { join } from "node:path";
 import { targetRules } from "../../generate/index.js";
 import type { TensorData } from "../../graph/index.js";
 import { fromNumbers, sameShape, toNumbers, sizeOf } from "../../graph/index.js";
@@ -18,6 +19,7 @@ import {
 import type { Module } from "../../nn/index.js";
 import type { Json } from "../../optim/index.js";
 import { loadPretrained, pretrainedConfig } from "../../train/node.js";
+import type { RunFolder } from "../../run/node.js";
 import { openRun, splitRunPath } from "../../run/node.js";
 import { tokenizerOfCheckpoint } from "../../train/pretrained-node.js";
 import { CHECKPOINT_FILES, checkpointParameters } from "../../train/train-node.js";
@@ -25,14 +27,16 @@ import { isRecord } from "../../util/described.js";
 import { ConfigError } from "../../util/errors.js";
 import { weightsFrom, readWeights } from "./init-node.js";
 import type { GraphStart, GraphStartOptions } from "./graph-start-node.js";
-import { graphOfRun, openGraph } from "./graph-start-node.js";
+import { graphOfRun, openGraph, openGraphRun } from "./graph-start-node.js";
 import type { ModelFile, PretrainedInfo } from "../use/model.js";
 import { carryOver, unmatchedNote } from "./carry-over.js";
 import { TASKS } from "../table.js";
 import type { TableInfo } from "../tables/tables.js";
 import type { AnyTask, TaskInfo, Inherited } from "../task.js";
 import type { TrainedModel } from "../trained-model.js";
-import { bestOrLast, openTrained } from "../use/trained-node.js";
+import { isCompressed, MODEL_FILE } from "../use/compression.js";
+import { bestOrLast, graphFile, openTrained } from "../use/trained-node.js";
+import { graphInfo } from "../graph-use.js";
 import { defined } from "../../util/record.js";
 
 /** The weights that a model begins with. */
@@ -191,8 +195,22 @@ async function fromCheckpoint(path: string, config: Json, task: AnyTask): Promis
   };
 }
 
+/** Starts from a run of the same task whose model is a file: a graph that was fine-tuned, or what compression wrote; undefined for others. */
+async function fileStart(
+  path: string,
+  folder: RunFolder,
+  trained: TrainedModel,
+  { task, options }: { readonly task: AnyTask; readonly options: GraphStartOptions },
+): Promise<Start | undefined> {
+  const config = await folder.config();
+  if (config.task !== task.name || config["fitted"] === true) return undefined;
+  const { tokenizer } = trained.info as { readonly tokenizer?: string };
+  if (isCompressed(config)) return openGraph(join(folder.path, MODEL_FILE), task, options, tokenizer);
+  return graphInfo(trained.info) === undefined ? undefined : openGraphRun(path, task, trained, await graphFile(folder), options);
+}
+
 /** Starts from a run: of the same task with its model; of another one with its trunk, where Hugging Face has a class for it. */
-async function fromRun(path: string, task: AnyTask, note: (text: string) => void): Promise<Start> {
+async function fromRun(path: string, task: AnyTask, note: (text: string) => void, options: GraphStartOptions): Promise<Start> {
   const { run, checkpoint } = splitRunPath(path);
   const folder = await openRun(run);
   const config = await folder.config();
@@ -202,6 +220,8 @@ async function fromRun(path: string, task: AnyTask, note: (text: string) => void
   }
   const { model: trained } = await openTrained(path);
   const { tokenizer } = trained.info as TaskInfo & { readonly tokenizer?: string };
+  const file = await fileStart(path, folder, trained, { task, options });
+  if (file !== undefined) return file;
   const vocabulary = tokenizer === undefined ? {} : { tokenizer };
   const named = nameOfArchitecture(trained.model);
   const isOwn = config.task === task.name && trained.info["pretrained"] === undefined;
@@ -242,12 +262,9 @@ export async function openStart(
     const graph = await openGraph(path, task, options);
     if (graph !== undefined) return graph;
   }
-  const choice = (["parameters", "constants"] as const).find((name) => options[name] !== undefined);
-  if (choice !== undefined)
-    throw new ConfigError(`--${choice}: expected --init FILE.onnx whose own graph is trained, got ${path}; leave it out`);
   if (/\.(safetensors|onnx)$/.test(path)) return { weightsFor: ownWeights(path, await readWeights(path), note) };
   const config = await pretrainedConfig(path);
-  return config === undefined ? fromRun(path, task, note) : fromCheckpoint(path, config, task);
+  return config === undefined ? fromRun(path, task, note, options) : fromCheckpoint(path, config, task);
 }
 
 /** Returns the start of a resumed run: its weights are in its checkpoint; `file` is its `graph.onnx`. */
