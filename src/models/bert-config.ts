@@ -3,60 +3,31 @@
  */
 import * as z from "zod";
 import type { Json } from "../util/described.js";
-import { parseWith } from "../util/schema.js";
 import type { BertOptions } from "./bert.js";
 import type { BertHeadOptions } from "./bert-heads.js";
-import { activation, activationName, activationOf, count, layers, numberedLabels, only, share } from "./pretrained-config.js";
+import { activationEntry, configOptions, count, entry, layers, nullable, numberedLabels, only, share } from "./pretrained-config.js";
 
-const bertSchema = z.looseObject({
-  vocab_size: count,
-  hidden_size: count,
-  num_hidden_layers: layers,
-  num_attention_heads: count,
-  intermediate_size: count,
-  max_position_embeddings: count.default(512),
-  type_vocab_size: count.default(2),
-  hidden_act: activation.default("gelu"),
-  hidden_dropout_prob: share.default(0.1),
-  attention_probs_dropout_prob: share.default(0.1),
-  classifier_dropout: share.nullish(),
-  layer_norm_eps: z.number().positive().default(1e-12),
-  position_embedding_type: only("absolute"),
-  is_decoder: only(false),
-  tie_word_embeddings: only(true),
-});
+const options = configOptions<BertOptions & Pick<BertHeadOptions, "classifierDropout">>(
+  {
+    vocabSize: entry("vocab_size", count),
+    hiddenSize: entry("hidden_size", count),
+    numLayers: entry("num_hidden_layers", layers),
+    numHeads: entry("num_attention_heads", count),
+    intermediateSize: entry("intermediate_size", count),
+    maxPositions: entry("max_position_embeddings", count, 512),
+    typeVocabSize: entry("type_vocab_size", count, 2),
+    activation: activationEntry("hidden_act", "gelu"),
+    dropout: entry("hidden_dropout_prob", share, 0.1),
+    attentionDropout: entry("attention_probs_dropout_prob", share, 0.1),
+    classifierDropout: nullable("classifier_dropout", share),
+    epsilon: entry("layer_norm_eps", z.number().positive(), 1e-12),
+  },
+  { position_embedding_type: only("absolute"), is_decoder: only(false), tie_word_embeddings: only(true) },
+);
 
-export function readBertConfig(json: Json, where = "config.json"): BertOptions & Pick<BertHeadOptions, "classifierDropout"> {
-  const c = parseWith(bertSchema, json, where);
-  return {
-    vocabSize: c.vocab_size,
-    hiddenSize: c.hidden_size,
-    numLayers: c.num_hidden_layers,
-    numHeads: c.num_attention_heads,
-    intermediateSize: c.intermediate_size,
-    maxPositions: c.max_position_embeddings,
-    typeVocabSize: c.type_vocab_size,
-    activation: activationOf(c.hidden_act),
-    dropout: c.hidden_dropout_prob,
-    attentionDropout: c.attention_probs_dropout_prob,
-    classifierDropout: c.classifier_dropout ?? undefined,
-    epsilon: c.layer_norm_eps,
-  };
-}
-
+export const readBertConfig = options.read;
 export const writeBertConfig = (o: BertOptions & Partial<BertHeadOptions>): Json => ({
   model_type: "bert",
-  vocab_size: o.vocabSize,
-  hidden_size: o.hiddenSize,
-  num_hidden_layers: o.numLayers,
-  num_attention_heads: o.numHeads,
-  intermediate_size: o.intermediateSize,
-  max_position_embeddings: o.maxPositions ?? 512,
-  type_vocab_size: o.typeVocabSize ?? 2,
-  hidden_act: activationName(o.activation ?? "gelu"),
-  hidden_dropout_prob: o.dropout ?? 0.1,
-  attention_probs_dropout_prob: o.attentionDropout ?? 0.1,
-  classifier_dropout: o.classifierDropout ?? null,
-  layer_norm_eps: o.epsilon ?? 1e-12,
+  ...options.write(o),
   ...numberedLabels(o.numLabels),
 });

@@ -28,11 +28,11 @@ const ACTIVATION_NAMES: Readonly<Record<string, ActivationName>> = {
   swish: "silu",
   tanh: "tanh",
 };
-export const activation = z.enum(Object.keys(ACTIVATION_NAMES) as [string, ...string[]]);
-export const activationOf = (name: string): ActivationName => own(ACTIVATION_NAMES, name) as ActivationName;
+const activation = z.enum(Object.keys(ACTIVATION_NAMES) as [string, ...string[]]);
+const activationOf = (name: string): ActivationName => own(ACTIVATION_NAMES, name) as ActivationName;
 
 /** The name that Hugging Face has for an activation. ConfigError for a function, or one that it has not. */
-export function activationName(given: ActivationName | Activation): string {
+function activationName(given: ActivationName | Activation): string {
   const found = Object.entries(ACTIVATION_NAMES).find(([, ours]) => ours === given)?.[0];
   if (found === undefined)
     throw new ConfigError(
@@ -44,6 +44,53 @@ export function activationName(given: ActivationName | Activation): string {
 /** An entry with one supported value: other values would need code that is not there. */
 export const only = <T extends boolean | number | string | null>(value: T): z.ZodOptional<z.ZodLiteral<T>> =>
   z.literal(value).optional();
+
+/** One option of a model: the entry of `config.json` that says it, how that is read, and how it is written. */
+interface Entry<T> {
+  readonly name: string;
+  readonly schema: z.ZodType<T>;
+  toJson(value: T | undefined): Json;
+}
+
+/** An entry of the same value as the option: where the file lacks it, `absent`; where the option is left out, `ours`. */
+export const entry = <T extends number | boolean>(name: string, schema: z.ZodType<T>, absent?: T, ours = absent): Entry<T> => ({
+  name,
+  schema: absent === undefined ? schema : schema.optional().transform((value) => value ?? absent),
+  toJson: (value) => value ?? ours ?? null,
+});
+
+/** An entry that may be null. */
+export const nullable = <T extends number>(name: string, schema: z.ZodType<T>): Entry<T | undefined> => ({
+  name,
+  schema: schema.nullish().transform((value) => value ?? undefined),
+  toJson: (value) => value ?? null,
+});
+
+/** An entry that names an activation. */
+export const activationEntry = (
+  name: string,
+  absent: ActivationName,
+  ours: ActivationName = absent,
+): Entry<ActivationName | Activation> => ({
+  name,
+  schema: activation.default(activationName(absent)).transform(activationOf),
+  toJson: (value) => activationName(value ?? ours),
+});
+
+/** A configuration of Hugging Face as options of ours, and back. `more` are entries that are checked alone. */
+export function configOptions<O>(entries: { readonly [K in keyof O]-?: Entry<O[K]> }, more: z.ZodRawShape) {
+  const rows = Object.entries<Entry<unknown>>(entries);
+  const schema = z.looseObject({ ...Object.fromEntries(rows.map(([, { name, schema }]) => [name, schema])), ...more });
+  return {
+    /** Reads the options. ConfigError for what is missing, wrong, or not supported. */
+    read(json: Json, where = "config.json"): O {
+      const config = parseWith(schema, json, where);
+      return Object.fromEntries(rows.map(([option, { name }]) => [option, config[name]])) as O;
+    },
+    write: (options: O): Record<string, Json> =>
+      Object.fromEntries(rows.map(([option, { name, toJson }]) => [name, toJson(options[option as keyof O])])),
+  };
+}
 
 const labelsSchema = z.looseObject({
   num_labels: count.optional(),
