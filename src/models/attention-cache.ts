@@ -81,7 +81,7 @@ export const presentOutputs = (present: readonly KeyValues[], side?: CacheSide):
   );
 
 /** The layers of one trace, in order: the past of each, and what is kept. */
-class CachedLayers {
+export class CachedLayers {
   readonly past: readonly KeyValues[];
   readonly #side: CacheSide | undefined;
   readonly #kept: KeyValues[] = [];
@@ -159,6 +159,12 @@ export class GrowingCache implements AttentionCache {
 /** int32 [N]: filled positions of each text. */
 const filledLengths = ({ batch }: CacheShape): Tensor => input("cache.length", [batch], "int32");
 
+/** What is added to scores [N, h, T, C] of a past of which the first `cache.length` positions are filled: [N, 1, 1, C]. */
+export function roomPenalty(shape: CacheShape): Tensor {
+  const lengths = filledLengths(shape).reshape([shape.batch, 1, 1, 1]);
+  return penalty(arange(shape.past).cast("int32").less(lengths), shape.dtype ?? "float32");
+}
+
 /**
  * A past with room for more, of which the first `cache.length` positions are filled: what is kept are the new tokens' keys and values alone,
  * and their owner writes them behind the others. Nothing of the past is copied.
@@ -169,11 +175,7 @@ export class PreallocatedCache implements AttentionCache {
 
   constructor(shape: CacheShape) {
     this.#layers = new CachedLayers(shape);
-    const lengths = filledLengths(shape);
-    const filled = arange(shape.past)
-      .cast("int32")
-      .less(lengths.reshape([shape.batch, 1, 1, 1]));
-    this.#room = penalty(filled, shape.dtype ?? "float32"); // [N, 1, 1, C]
+    this.#room = roomPenalty(shape);
   }
 
   attend(q: Tensor, key: Tensor, value: Tensor, options: AttentionOptions): Tensor {
