@@ -2,15 +2,15 @@
  * @module Cholesky's factor of a symmetric positive definite matrix, and what follows from it. Matrices [n, n] row by row.
  */
 
-/** Returns the lower factor L of A = L Lᵀ; undefined where A is not positive definite. */
-export function cholesky(a: Float64Array, n: number): Float64Array | undefined {
+/** Returns the lower factor L of A = L Lᵀ; undefined where A is not positive definite: a pivot is no larger than `least`. */
+export function cholesky(a: Float64Array, n: number, least = 0): Float64Array | undefined {
   const l = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {
       let sum = a[i * n + j] as number;
       for (let k = 0; k < j; k++) sum -= (l[i * n + k] as number) * (l[j * n + k] as number);
       if (i !== j) l[i * n + j] = sum / (l[j * n + j] as number);
-      else if (sum > 0) l[i * n + i] = Math.sqrt(sum);
+      else if (sum > least) l[i * n + i] = Math.sqrt(sum);
       else return undefined;
     }
   }

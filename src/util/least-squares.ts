@@ -1,48 +1,34 @@
 /**
  * @module Weighted least squares by the normal equations, for the few unknowns that explanations have.
  */
+import { cholesky } from "./cholesky.js";
 import { symmetricEigen, symmetricFunction } from "./symmetric-eigen.js";
 
 /**
  * Solves A·x = b for a symmetric positive semidefinite A [n, n], row-major, by Cholesky's method; where A is singular, the shortest of the least-squares
- * solutions. A is overwritten.
+ * solutions.
  */
 export function solveSymmetric(a: Float64Array, b: ArrayLike<number>, n: number): Float64Array {
-  const original = a.slice();
-  if (!cholesky(a, n)) return pseudoSolve(original, b, n);
+  let largest = 0;
+  for (let i = 0; i < n; i++) largest = Math.max(largest, a[i * n + i] as number);
+  const l = cholesky(a, n, SMALLEST_PIVOT * largest);
+  if (l === undefined) return pseudoSolve(a, b, n);
   const x = Float64Array.from(b);
   for (let i = 0; i < n; i++) {
     let sum = x[i] as number;
-    for (let k = 0; k < i; k++) sum -= (a[i * n + k] as number) * (x[k] as number);
-    x[i] = sum / (a[i * n + i] as number);
+    for (let k = 0; k < i; k++) sum -= (l[i * n + k] as number) * (x[k] as number);
+    x[i] = sum / (l[i * n + i] as number);
   }
   for (let i = n - 1; i >= 0; i--) {
     let sum = x[i] as number;
-    for (let k = i + 1; k < n; k++) sum -= (a[k * n + i] as number) * (x[k] as number);
-    x[i] = sum / (a[i * n + i] as number);
+    for (let k = i + 1; k < n; k++) sum -= (l[k * n + i] as number) * (x[k] as number);
+    x[i] = sum / (l[i * n + i] as number);
   }
   return x;
 }
 
 /** Smaller pivots than this share of the diagonal's largest make a matrix singular. */
 const SMALLEST_PIVOT = 1e-12;
-
-/** The lower triangle of A becomes L, A = L·Lᵀ; false if A is singular. */
-function cholesky(a: Float64Array, n: number): boolean {
-  let largest = 0;
-  for (let i = 0; i < n; i++) largest = Math.max(largest, a[i * n + i] as number);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++) {
-      let sum = a[i * n + j] as number;
-      for (let k = 0; k < j; k++) sum -= (a[i * n + k] as number) * (a[j * n + k] as number);
-      if (i === j) {
-        if (!(sum > SMALLEST_PIVOT * largest)) return false;
-        a[i * n + i] = Math.sqrt(sum);
-      } else a[i * n + j] = sum / (a[j * n + j] as number);
-    }
-  }
-  return true;
-}
 
 function pseudoSolve(a: Float64Array, b: ArrayLike<number>, n: number): Float64Array {
   const eigen = symmetricEigen(a, n);
