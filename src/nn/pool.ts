@@ -8,21 +8,24 @@ import { averagePool, globalAveragePool, maxPool, perAxis } from "../ops/index.j
 import { expectSizes, layerName } from "./check.js";
 import { Module } from "./module.js";
 
+/** Pooling over windows of a size. */
+abstract class WindowPool<O extends PoolOptions> extends Module {
+  readonly kernelSize: number | readonly number[];
+  readonly options: O | PoolOptions;
+
+  constructor(kernelSize: number | readonly number[], options: O | PoolOptions = {}) {
+    super();
+    this.kernelSize = kernelSize;
+    this.options = options;
+  }
+}
+
 /**
  * The largest of each window; its gradient goes to the first of equal ones.
  *
  * Shapes: x [N, C, H, W] → [N, C, H', W']. The stride is the kernel's size unless given.
  */
-export class MaxPool2d extends Module {
-  readonly kernelSize: number | readonly number[];
-  readonly options: PoolOptions;
-
-  constructor(kernelSize: number | readonly number[], options: PoolOptions = {}) {
-    super();
-    this.kernelSize = kernelSize;
-    this.options = options;
-  }
-
+export class MaxPool2d extends WindowPool<PoolOptions> {
   override forward(x: Tensor): Tensor {
     return maxPool(x, this.kernelSize, this.options);
   }
@@ -35,16 +38,7 @@ export interface AvgPoolOptions extends PoolOptions {
 }
 
 /** The mean of each window. Shapes: x [N, C, H, W] → [N, C, H', W']. The stride is the kernel's size unless given. */
-export class AvgPool2d extends Module {
-  readonly kernelSize: number | readonly number[];
-  readonly options: AvgPoolOptions;
-
-  constructor(kernelSize: number | readonly number[], options: AvgPoolOptions = {}) {
-    super();
-    this.kernelSize = kernelSize;
-    this.options = options;
-  }
-
+export class AvgPool2d extends WindowPool<AvgPoolOptions> {
   override forward(x: Tensor): Tensor {
     return averagePool(x, this.kernelSize, this.options);
   }

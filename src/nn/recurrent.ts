@@ -287,6 +287,23 @@ function inGateOrder(weight: Tensor, gates: readonly number[]): Tensor {
 const stepsOf = (x: Tensor): readonly Tensor[] =>
   split(x, new Array<number>(x.shape[1] as number).fill(1), 1).map((step) => step.squeeze(1));
 
+/** A layer of one kind of cell, whose parameters have no name of their own before theirs. */
+abstract class RecurrentLayer extends Module {
+  static override readonly pathNames = { weights: "" };
+  readonly weights: Readonly<Record<string, Parameter>>;
+  readonly #recurrence: Recurrence;
+
+  constructor(recurrence: Recurrence) {
+    super();
+    this.#recurrence = recurrence;
+    this.weights = recurrence.parameters;
+  }
+
+  override forward(x: Tensor, inputs: RecurrentInputs = {}): RecurrentOutput {
+    return this.#recurrence.run(this, x, inputs);
+  }
+}
+
 /**
  * Long short-term memory.
  *
@@ -299,19 +316,9 @@ const stepsOf = (x: Tensor): readonly Tensor[] =>
  * Differs from PyTorch: the batch comes first; padding is said by a mask.
  * Checked against: PyTorch 2.13, 1e-6, layers.test.ts.
  */
-export class LSTM extends Module {
-  static override readonly pathNames = { weights: "" };
-  readonly weights: Readonly<Record<string, Parameter>>;
-  readonly #recurrence: Recurrence;
-
+export class LSTM extends RecurrentLayer {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
-    super();
-    this.#recurrence = new Recurrence("LSTM", LSTM_CELL, { inputSize, hiddenSize }, options);
-    this.weights = this.#recurrence.parameters;
-  }
-
-  override forward(x: Tensor, inputs: RecurrentInputs = {}): RecurrentOutput {
-    return this.#recurrence.run(this, x, inputs);
+    super(new Recurrence("LSTM", LSTM_CELL, { inputSize, hiddenSize }, options));
   }
 }
 
@@ -324,18 +331,8 @@ export class LSTM extends Module {
  * Source: Cho et al. 2014, arXiv:1406.1078; the reset gate after the product, as in PyTorch and cuDNN.
  * Checked against: PyTorch 2.13, 1e-6, layers.test.ts.
  */
-export class GRU extends Module {
-  static override readonly pathNames = { weights: "" };
-  readonly weights: Readonly<Record<string, Parameter>>;
-  readonly #recurrence: Recurrence;
-
+export class GRU extends RecurrentLayer {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
-    super();
-    this.#recurrence = new Recurrence("GRU", GRU_CELL, { inputSize, hiddenSize }, options);
-    this.weights = this.#recurrence.parameters;
-  }
-
-  override forward(x: Tensor, inputs: RecurrentInputs = {}): RecurrentOutput {
-    return this.#recurrence.run(this, x, inputs);
+    super(new Recurrence("GRU", GRU_CELL, { inputSize, hiddenSize }, options));
   }
 }
