@@ -122,11 +122,16 @@ export async function memoryColumns(
   return { train, validation, test, name: "data", input, inputs, target, classes, maximum: 255 };
 }
 
+/** The model's output for one example. */
+function outputFor({ train, input }: Columns, outputOf: (x: Tensor) => Tensor): Tensor {
+  const { dtype, shape } = train.tensor(input);
+  return outputOf(symbolic(input, [1, ...shape.slice(1)], dtype));
+}
+
 /** The columns with targets as the loss takes them for the model's output. */
 function withTargets(columns: Columns, outputOf: (x: Tensor) => Tensor, loss: Loss): Columns {
-  const { train, validation, test, input: inputName, target, classes } = columns;
-  const { dtype, shape } = train.tensor(inputName);
-  const output = outputOf(symbolic(inputName, [1, ...shape.slice(1)], dtype));
+  const { train, validation, test, target, classes } = columns;
+  const output = outputFor(columns, outputOf);
   // Whatever the loss takes as it is stays so: it may reshape by itself.
   const isTaken = (): boolean => {
     const column = train.column(target);
@@ -146,11 +151,10 @@ function withTargets(columns: Columns, outputOf: (x: Tensor) => Tensor, loss: Lo
 
 /** Refuses labels that the model has no output for: whole numbers, of which an output has one axis more, its classes. */
 function checkTargets(columns: Columns, outputOf: (x: Tensor) => Tensor, ignored: number | undefined): void {
-  const { train, validation, test, input: inputName, target } = columns;
+  const { train, validation, test, target } = columns;
   const column = train.tensor(target);
   if (isFloat(column.dtype)) return;
-  const { dtype, shape } = train.tensor(inputName);
-  const output = outputOf(symbolic(inputName, [1, ...shape.slice(1)], dtype));
+  const output = outputFor(columns, outputOf);
   const classes = output.shape.at(-1);
   if (output.rank !== column.shape.length + 1 || typeof classes !== "number") return;
   for (const [name, part] of Object.entries({ train, validation, test }))

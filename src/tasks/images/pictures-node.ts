@@ -2,10 +2,10 @@
  * @module Rows of image data as pictures for people: the pixels that a model is given, decoded where they are files.
  */
 import type { Dataset } from "../../data/node.js";
-import { WorkerFetcher } from "../../data/node.js";
 import type { TensorData } from "../../graph/index.js";
 import type { PixelImage } from "../../charts/image.js";
 import type { ImageInfo } from "./images.js";
+import { batchOfRows } from "../shared/rows-node.js";
 import type { AnyTask } from "../task.js";
 
 /** The pictures of some rows, by row. */
@@ -18,10 +18,7 @@ export async function picturesOf(
   const [channels = 1, height = 1, width = 1] = info.imageShape;
   const size = channels * height * width;
   const chosen = examples.select(rows);
-  const collate = task.collate?.({ info, use: "eval", options: {} }, chosen);
-  using fetcher = collate === undefined ? undefined : new WorkerFetcher(chosen, collate);
-  const indices = Uint32Array.from({ length: rows.length }, (_, i) => i);
-  const batch = (await fetcher?.fetch({ indices, seed: 0, epoch: 0, offset: 0 })) ?? chosen.gather(indices);
+  const batch = await batchOfRows(task, { info, use: "eval", options: {} }, chosen);
   const pixels = (batch["image"] as TensorData).data as Uint8Array;
   return new Map(
     rows.map((row, i) => {

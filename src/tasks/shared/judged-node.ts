@@ -26,42 +26,40 @@ export interface Judged {
   readonly weight: number;
 }
 
-/** Each row of logits against its label. */
-export async function judgeClasses({ used, test }: Pick<ReportSources, "used" | "test">): Promise<Judged[]> {
+type Rows = Pick<ReportSources, "used" | "test">;
+
+/** Judges each row of the test part by its logits, or its quantity. */
+export async function judgeRows(
+  { used, test }: Rows,
+  judge: (numbers: Float64Array, row: number) => Omit<Judged, "row">,
+): Promise<Judged[]> {
   const judged: Judged[] = [];
-  const truth = test.tensor("label");
   await used.run(test, (outputs, rows) => {
-    rowsOf(outputs["logits"] as TensorData).forEach((logits, i) => {
-      const row = rows[i] as number;
-      const probabilities = softmaxRow(logits);
-      const predicted = argMax(probabilities);
-      const label = elementAt(truth, row);
-      judged.push({
-        row,
-        truth: label,
-        predicted,
-        probabilities,
-        correct: predicted === label,
-        weight: probabilities[predicted] as number,
-      });
-    });
+    for (const [i, numbers] of rowsOf((outputs["logits"] ?? outputs["prediction"]) as TensorData).entries())
+      judged.push({ row: rows[i] as number, ...judge(numbers, rows[i] as number) });
   });
   return judged;
 }
 
-/** Each predicted quantity against the true one, in standard deviations: within half of one counts as near. */
-export async function judgeQuantities({ used, test }: Pick<ReportSources, "used" | "test">): Promise<Judged[]> {
-  const judged: Judged[] = [];
-  const target = test.tensor("target");
-  await used.run(test, (outputs, rows) => {
-    toNumbers(outputs["prediction"] as TensorData).forEach((predicted, i) => {
-      const row = rows[i] as number;
-      const truth = elementAt(target, row);
-      const weight = Math.abs(predicted - truth);
-      judged.push({ row, truth, predicted, probabilities: undefined, correct: weight < 0.5, weight });
-    });
+/** Each row of logits against its label. */
+export function judgeClasses(sources: Rows): Promise<Judged[]> {
+  const labels = sources.test.tensor("label");
+  return judgeRows(sources, (logits, row) => {
+    const probabilities = softmaxRow(logits);
+    const predicted = argMax(probabilities);
+    const truth = elementAt(labels, row);
+    return { truth, predicted, probabilities, correct: predicted === truth, weight: probabilities[predicted] as number };
   });
-  return judged;
+}
+
+/** Each predicted quantity against the true one, in standard deviations: within half of one counts as near. */
+export function judgeQuantities(sources: Rows): Promise<Judged[]> {
+  const target = sources.test.tensor("target");
+  return judgeRows(sources, ([predicted = NaN], row) => {
+    const truth = elementAt(target, row);
+    const weight = Math.abs(predicted - truth);
+    return { truth, predicted, probabilities: undefined, correct: weight < 0.5, weight };
+  });
 }
 
 /** The most confident mistakes, and correct predictions of as many classes as there is room for. */

@@ -7,9 +7,20 @@ import { WorkerFetcher } from "../../data/node.js";
 import type { AnyTask, TaskContext, TaskInfo } from "../task.js";
 
 /** Creates the fetcher of batches, where the columns do not make one as they are. Owned: dispose it. */
-export function fetcherFor(task: AnyTask, context: TaskContext<TaskInfo>, rows: Dataset): WorkerFetcher | undefined {
+export function fetcherFor(task: Pick<AnyTask, "collate">, context: TaskContext<TaskInfo>, rows: Dataset): WorkerFetcher | undefined {
   const collate = task.collate?.(context, rows);
   return collate === undefined ? undefined : new WorkerFetcher(rows, collate);
+}
+
+/** Makes one batch of these rows of a data set, all of them by default. */
+export async function batchOfRows(
+  task: Pick<AnyTask, "collate">,
+  context: TaskContext<TaskInfo>,
+  rows: Dataset,
+  indices = Uint32Array.from({ length: rows.length }, (_, i) => i),
+): Promise<Batch> {
+  using fetcher = fetcherFor(task, context, rows);
+  return (await fetcher?.fetch({ indices, seed: 0, epoch: 0, offset: 0 })) ?? rows.gather(indices);
 }
 
 /** Makes batches in this thread: starting another takes longer than a batch or two. */

@@ -12,9 +12,9 @@ export function softmaxRow(logits: Float64Array): Float64Array {
   return exponentials.map((x) => x / sum);
 }
 
-/** Rows of a matrix [N, K]. */
+/** Rows of a matrix [N, K], or of N numbers. */
 export function rowsOf(matrix: TensorData): Float64Array[] {
-  const [rows = 0, columns = 0] = matrix.shape;
+  const [rows = 0, columns = 1] = matrix.shape;
   const numbers = toNumbers(matrix);
   return Array.from({ length: rows }, (_, i) => numbers.subarray(i * columns, (i + 1) * columns));
 }

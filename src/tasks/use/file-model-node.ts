@@ -10,10 +10,7 @@ import { OnnxModel } from "../../onnx/index.js";
 import { resolveForUse } from "../../ops/index.js";
 import type { Executable } from "../../runtime/index.js";
 import { compile } from "../../runtime/index.js";
-import { forEachBatch } from "../../train/evaluate.js";
 import { ConfigError } from "../../util/errors.js";
-import { byLength, fetcherFor, fetcherForOne } from "../shared/rows-node.js";
-import { textByText } from "../shared/windows.js";
 import type { AnyTask, ColumnTypes, Outputs, TaskInfo, Tensors } from "../task.js";
 import { taskNamed } from "../table.js";
 import type { TrainedModel, UseOptions, Writer } from "../trained-model.js";
@@ -114,16 +111,9 @@ export class FileModel extends ModelInUse implements TrainedModel {
   async run(examples: Dataset, each: (outputs: Outputs, rows: Uint32Array, batch: Batch) => void): Promise<void> {
     const executable = await this.#compiled("file", () => this.file);
     const atOnce = rowsAtOnce(this.task, this.info);
-    using fetcher = (examples.length <= atOnce ? fetcherForOne : fetcherFor)(this.task, this.context, examples);
-    await forEachBatch(
-      examples,
-      // The file leaves the number of rows free.
-      Math.min(examples.length, atOnce),
-      (batch) => executable.call(pick(batch, executable.inputs)),
-      textByText(this.task, this.info, examples, (outputs, batch, rows) => each(outputs, rows, batch)),
-      fetcher,
-      byLength(this.task, this.info, examples),
-    );
+    // The file leaves the number of rows free.
+    const size = Math.min(examples.length, atOnce);
+    await this.eachBatch(examples, size, (batch) => executable.call(pick(batch, executable.inputs)), each);
   }
 
   /** The file's own outputs for its own inputs. Errors: ShapeError, DTypeError for inputs that are not the file's. */

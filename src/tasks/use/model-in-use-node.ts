@@ -8,8 +8,8 @@ import type { Executable } from "../../runtime/index.js";
 import { Executables } from "../../runtime/index.js";
 import { forEachBatch } from "../../train/evaluate.js";
 import { ConfigError, NoGradientError } from "../../util/errors.js";
-import { fetcherFor } from "../shared/rows-node.js";
-import { textAt } from "../shared/windows.js";
+import { byLength, fetcherFor, fetcherForOne } from "../shared/rows-node.js";
+import { textAt, textByText } from "../shared/windows.js";
 import type { Answer, AnyTask, Measurement, Outputs, TaskContext, TaskInfo } from "../task.js";
 import type { TrainedModel } from "../trained-model.js";
 import { beforeLastLinear, pick, rowsAtOnce, usingContext } from "./traced-graph.js";
@@ -39,6 +39,22 @@ export abstract class ModelInUse implements AsyncDisposable {
     const features = beforeLastLinear(output);
     if (features === undefined) throw new ConfigError(`${this.modelName}: expected a linear layer before its output, got none`);
     return { features };
+  }
+
+  /**
+   * Runs over encoded examples, `size` at once; `each` is given outputs, their rows and the batch: sequences by their length, and windows of a text as one, by
+   * the row of the first.
+   */
+  protected async eachBatch(
+    examples: Dataset,
+    size: number,
+    call: (batch: Batch) => Promise<Outputs>,
+    each: (outputs: Outputs, rows: Uint32Array, batch: Batch) => void,
+  ): Promise<void> {
+    const { task, info } = this;
+    using fetcher = (examples.length <= size ? fetcherForOne : fetcherFor)(task, this.context, examples);
+    const joined = textByText(task, info, examples, (outputs, batch, rows) => each(outputs, rows, batch));
+    await forEachBatch(examples, size, call, joined, fetcher, byLength(task, info, examples));
   }
 
   /** Runs a graph of features over encoded examples. */

@@ -13,14 +13,12 @@ import { chained, decodeModel, encodeModel, exportGraph, OnnxModel, withNames } 
 import { lowerGraph, resolveForUse } from "../../ops/index.js";
 import type { Executable } from "../../runtime/index.js";
 import { compile } from "../../runtime/index.js";
-import { forEachBatch } from "../../train/evaluate.js";
 import { ConfigError } from "../../util/errors.js";
 import { own } from "../../util/record.js";
 import type { GraphUse } from "../graph-use.js";
 import { graphInfo } from "../graph-use.js";
 import { fileMetadata } from "./file-metadata.js";
-import { byLength, fetcherFor } from "../shared/rows-node.js";
-import { textByText } from "../shared/windows.js";
+import { batchOfRows } from "../shared/rows-node.js";
 import type { AnyTask, Explained, Outputs, TaskInfo, Tensors } from "../task.js";
 import type { UseOptions } from "../trained-model.js";
 import { OpaqueModel } from "./model-in-use-node.js";
@@ -168,15 +166,7 @@ export class OpaqueGraph extends OpaqueModel {
   async run(examples: Dataset, each: (outputs: Outputs, rows: Uint32Array, batch: Batch) => void): Promise<void> {
     const rows = this.#rows;
     const before = await this.#compiled(`before ${rows}`, () => named(this.#around(rows).given));
-    using fetcher = fetcherFor(this.task, this.context, examples);
-    await forEachBatch(
-      examples,
-      rows,
-      async (batch) => this.#finish(rows, await before.call(pick(batch, before.inputs))),
-      textByText(this.task, this.info, examples, (outputs, batch, at) => each(outputs, at, batch)),
-      fetcher,
-      byLength(this.task, this.info, examples),
-    );
+    await this.eachBatch(examples, rows, async (batch) => this.#finish(rows, await before.call(pick(batch, before.inputs))), each);
   }
 
   /** Scores by the features that the task makes of examples, or by the presence of their tokens, for methods that sample. */
@@ -184,9 +174,7 @@ export class OpaqueGraph extends OpaqueModel {
     const { task } = this;
     if (task.explained === undefined || task.explained.inParts === true)
       throw new ConfigError(`explain: expected a task whose answers can be explained, got ${task.name}`);
-    using fetcher = fetcherFor(task, this.context, examples);
-    const indices = Uint32Array.from({ length: examples.length }, (_, i) => i);
-    const batch = (await fetcher?.fetch({ indices, seed: 0, epoch: 0, offset: 0 })) ?? examples.gather(indices);
+    const batch = await batchOfRows(task, this.context, examples);
     return task.graphs?.outputs === undefined ? this.#byFeatures(batch, task.explained) : this.#byTokens(batch, task.explained);
   }
 

@@ -3,7 +3,7 @@
  * compiled graphs, which is faster than giving them at each run.
  */
 import { join } from "node:path";
-import type { Batch, Dataset, WorkerFetcher } from "../../data/node.js";
+import type { Batch, Dataset } from "../../data/node.js";
 import type { Parameter, Tensor, TensorData } from "../../graph/index.js";
 import { inputsOf, symbol } from "../../graph/index.js";
 import { rewriteWithGguf } from "../../compress/quantize/stored.js";
@@ -19,9 +19,7 @@ import type { RunConfig } from "../../run/run-folder.js";
 import { RUN_FILES } from "../../run/run-folder.js";
 import type { CheckpointName, RunFolder } from "../../run/run-folder-node.js";
 import { openRun, splitRunPath } from "../../run/run-folder-node.js";
-import { forEachBatch } from "../../train/evaluate.js";
 import { ConfigError } from "../../util/errors.js";
-import { byLength, fetcherFor } from "../shared/rows-node.js";
 import { ModelInUse } from "./model-in-use-node.js";
 import type { ModelFile } from "./model.js";
 import { readingInfo } from "./checked-info.js";
@@ -37,7 +35,6 @@ import { graphInfo } from "../graph-use.js";
 import { taskNamed } from "../table.js";
 import type { AnyTask, ColumnTypes, Outputs, TaskContext, TaskInfo, Tensors } from "../task.js";
 import type { TrainedModel as Trained, UseOptions, Writer } from "../trained-model.js";
-import { textByText } from "../shared/windows.js";
 
 /** The file, beside the checkpoints, of a run whose graph was imported. */
 export const GRAPH_FILE = "graph.onnx";
@@ -102,10 +99,6 @@ export class TracedModel extends ModelInUse implements Trained {
     return Object.keys(this.task.inputs(this.context, 1));
   }
 
-  #fetcher(examples: Dataset): WorkerFetcher | undefined {
-    return fetcherFor(this.task, this.context, examples);
-  }
-
   /** The features that the model sees, those that explanations are about where they are others, and the outputs; in use mode. */
   #trace(
     batch: number | ReturnType<typeof symbol>,
@@ -160,15 +153,7 @@ export class TracedModel extends ModelInUse implements Trained {
     const size = examples.length === 1 ? 1 : rowsAtOnce(this.task, this.info);
     const executable = await this.#compiled(`outputs ${size}`, () => this.#trace(size).outputs);
     const columns = this.#columns;
-    using fetcher = this.#fetcher(examples);
-    await forEachBatch(
-      examples,
-      size,
-      (batch) => executable.call(pick(batch, columns)),
-      textByText(this.task, this.info, examples, (outputs, batch, rows) => each(outputs, rows, batch)),
-      fetcher,
-      byLength(this.task, this.info, examples),
-    );
+    await this.eachBatch(examples, size, (batch) => executable.call(pick(batch, columns)), each);
   }
 
   /**

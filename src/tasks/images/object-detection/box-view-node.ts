@@ -10,7 +10,7 @@ import type { Detector } from "../../../models/index.js";
 import type { PixelImage } from "../../../charts/image.js";
 import { ConfigError } from "../../../util/errors.js";
 import { unknownName } from "../../../util/nearest.js";
-import { fetcherFor } from "../../shared/rows-node.js";
+import { batchOfRows } from "../../shared/rows-node.js";
 import type { ScoreQuestion, ViewOf } from "../../task-node.js";
 import type { TaskContext } from "../../task.js";
 import type { TrainedModel } from "../../trained-model.js";
@@ -24,10 +24,7 @@ async function rawOutputs(model: TrainedModel, one: Dataset): Promise<{ logits: 
   const run = await model.evaluator(model.task.inputs(context, 1), (batch) => ({
     ...(model.model as Detector).forward(model.task.features(batch, context, model.model)),
   }));
-  using fetcher = fetcherFor(model.task, context, one);
-  const indices = Uint32Array.of(0);
-  const batch = (await fetcher?.fetch({ indices, seed: 0, epoch: 0, offset: 0 })) ?? one.gather(indices);
-  const { logits, boxes } = await run(batch);
+  const { logits, boxes } = await run(await batchOfRows(model.task, context, one));
   return { logits: toNumbers(logits as TensorData), boxes: toNumbers(boxes as TensorData) };
 }
 

@@ -2,12 +2,10 @@
  * @module Text classification on files: inputs cut, or read in overlapping windows, and the report.
  */
 import { elementAt, toNumbers } from "../../../graph/index.js";
-import type { TensorData } from "../../../graph/index.js";
 import { ClassificationMeasurement } from "../../shared/classification.js";
-import { rowsOf } from "../../shared/softmax.js";
 import { keepPretrained } from "../keep-pretrained-node.js";
 import type { Judged, ShowExample } from "../../shared/judged-node.js";
-import { classResult, judgeClasses, judgedExamples } from "../../shared/judged-node.js";
+import { classResult, judgeClasses, judgedExamples, judgeRows } from "../../shared/judged-node.js";
 import { labelsAbove, sigmoid, THRESHOLD } from "./multi-label.js";
 import { classCurves } from "../../shared/precision-recall-report.js";
 import type { AnswerOptions, InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } from "../../task-node.js";
@@ -41,21 +39,16 @@ async function readInputs(model: TrainedModel, inputs: readonly string[], option
 }
 
 /** Several labels of each row of the test part: how they were judged, and how they read. */
-async function judgeSets({ used, test }: ReportSources): Promise<Judged[]> {
-  const judged: Judged[] = [];
-  const truth = test.tensor("labels");
-  await used.run(test, (outputs, rows) => {
-    rowsOf(outputs["logits"] as TensorData).forEach((logits, i) => {
-      const row = rows[i] as number;
-      const probabilities = logits.map(sigmoid);
-      const has = (k: number): boolean => elementAt(truth, row * logits.length + k) > 0.5;
-      const errors = [...probabilities].map((p, k) => Math.abs(p - (has(k) ? 1 : 0)));
-      const predicted = argMax(probabilities);
-      const correct = errors.every((_, k) => (probabilities[k] as number) > THRESHOLD === has(k));
-      judged.push({ row, truth: predicted, predicted, probabilities, correct, weight: Math.max(...errors) });
-    });
+function judgeSets(sources: ReportSources): Promise<Judged[]> {
+  const truth = sources.test.tensor("labels");
+  return judgeRows(sources, (logits, row) => {
+    const probabilities = logits.map(sigmoid);
+    const has = (k: number): boolean => elementAt(truth, row * logits.length + k) > 0.5;
+    const errors = [...probabilities].map((p, k) => Math.abs(p - (has(k) ? 1 : 0)));
+    const predicted = argMax(probabilities);
+    const correct = errors.every((_, k) => (probabilities[k] as number) > THRESHOLD === has(k));
+    return { truth: predicted, predicted, probabilities, correct, weight: Math.max(...errors) };
   });
-  return judged;
 }
 
 /** Writes several labels as one text. */
