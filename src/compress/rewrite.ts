@@ -8,6 +8,8 @@ import type { Graph, Parameter, Tensor, TensorData } from "../graph/index.js";
 export interface NamedGraph {
   readonly graph: Graph;
   readonly paths: ReadonlyMap<Tensor, string>;
+  /** Names of outputs that are values inside the model, and lose what is cut as any other. */
+  readonly inside?: ReadonlySet<string>;
 }
 
 /** Gives the one parameter of a path and shape that all traces share; it differs from `like` in its shape. */

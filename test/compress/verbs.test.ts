@@ -100,6 +100,19 @@ test("prune: half of the multiply-adds, one cut, trained again", async () => {
   await assertRunsAlone("half");
 });
 
+test("prune: the vectors of words, which explanations are about", async () => {
+  const texts = Array.from({ length: 80 }, (_, i) => `${i % 2 ? "a good" : "a bad"} film ${i % 7},${i % 2 ? "good" : "bad"}`);
+  writeFileSync(path("texts.csv"), ["text,label", ...texts, ""].join("\n"));
+  await descent("train text-classification --data texts.csv --steps 60 --no-check --quiet --out texts");
+  await descent("prune texts --macs 0.5 --steps 40 --quiet --out texts-half");
+  const shapes = (run: string) => decodeModel(readFileSync(path(run, "model.onnx")), run).graph.initializers.map(({ dims }) => dims);
+  const width = (run: string): number => Math.max(...shapes(run).filter((dims) => dims.length === 2).map(([, d = 0]) => d));
+  assert.ok(width("texts-half") < width("texts"), "fewer numbers a word");
+  await assertMeasuredAgain("texts-half");
+  const { stdout } = await descent("explain texts-half good --measure none --draw words.svg --json");
+  assert.match(stdout, /"label": "good"/);
+});
+
 test("prune: a pruned run is pruned further, in rounds", async () => {
   await descent(
     "prune half --parameters 0.6 --cuts gradual --rounds 2 --importance taylor --multiple-of 1 --steps 40 --out quarter",

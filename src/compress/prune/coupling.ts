@@ -17,11 +17,12 @@ export interface Couplings {
 const axesFor = (t: Tensor): Positions[] => t.shape.map((d) => new PositionSet(d));
 
 /**
- * Finds which positions of a graph's axes are the same. Inputs and outputs keep all of theirs, and so do the axes of ops without a rule.
+ * Finds which positions of a graph's axes are the same. Inputs and outputs, but those named `inside`, keep all of theirs, and so do the axes of ops without
+ * a rule.
  *
  * Cost: a few operations on terms for each axis of each node.
  */
-export function coupleAxes(graph: Graph): Couplings {
+export function coupleAxes(graph: Graph, inside?: ReadonlySet<string>): Couplings {
   const axes = new Map<Tensor, readonly Positions[]>();
   const attributesOf = new Map<Node, FollowingAttributes>();
   const axesOf = (t: Tensor): readonly Positions[] => {
@@ -40,6 +41,6 @@ export function coupleAxes(graph: Graph): Couplings {
     const follow = ruleFor(node.op)({ node, input, output });
     if (follow !== undefined) attributesOf.set(node, follow);
   }
-  for (const t of graph.outputs.values()) fix(...axesOf(t));
+  for (const [name, t] of graph.outputs) if (inside?.has(name) !== true) fix(...axesOf(t));
   return { graph, axesOf, attributesOf };
 }

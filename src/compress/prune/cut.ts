@@ -171,8 +171,8 @@ function unitsOf(group: Group, cuts: WeightCuts, pathOf: ReadonlyMap<Tensor, str
 
 /** The rewrite that leaves weights what `cuts` says, and cuts everything else to fit. */
 export const cutting = (cuts: WeightCuts): Rewrite => ({
-  apply({ graph, paths }: NamedGraph, parameterOf: ParameterOf): NamedGraph {
-    const couplings = coupleAxes(graph);
+  apply({ graph, paths, inside }: NamedGraph, parameterOf: ParameterOf): NamedGraph {
+    const couplings = coupleAxes(graph, inside);
     const cut = cutUnits(couplings, keptFor(couplings, cuts, paths), (old, dims) =>
       parameterOf(paths.get(old) as string, dims, old),
     );

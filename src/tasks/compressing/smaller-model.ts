@@ -129,7 +129,8 @@ export class SmallerModel {
 
   #rewritten(graph: Graph): NamedGraph {
     const paths = new Map<Tensor, string>([...this.base.model.state()].map(([path, p]) => [p, path]));
-    return this.rewrites.reduce<NamedGraph>((named, rewrite, i) => rewrite.apply(named, this.#parameterOf(i)), {
+    const inside = new Set([FEATURES]);
+    return this.rewrites.reduce<NamedGraph>((named, rewrite, i) => rewrite.apply({ ...named, inside }, this.#parameterOf(i)), {
       graph,
       paths: new Map(graph.parameters.map((t) => [t, paths.get(t) as string])),
     });
