@@ -52,7 +52,7 @@ for (const run of runs) {
     const step = { verb: "quantize", options: {} } as const;
     const parameters = parametersOf(source);
     const made = { source, data: loaded, file: source.file, step, parameters };
-    const { compression } = await writeCompressed(made, { out, device: "cpu", threads: 1 });
+    const { compression } = await writeCompressed(made, { out, device: "cpu", threads: 1, note: () => undefined });
     isNear(compression.after.metrics, compression.before.metrics, "table");
     assert.ok(!existsSync(join(out, "checkpoints", "last")), "no checkpoint");
     assert.match(readFileSync(join(out, "report.html"), "utf8"), /Before and after/);

@@ -187,6 +187,12 @@ test("without the optional packages tables and texts train, and each that is nee
     ).toString(),
     /^<svg /,
   );
+  const smaller = node(bin, ..."quantize other --form int8 --even-if-slower --out smaller --data t.csv".split(" "));
+  assert.equal(smaller.status, 0, smaller.stderr);
+  assert.match(
+    smaller.stderr,
+    /^left out of the parity certificate: WebAssembly: expected the package onnxruntime-web, got none; npm install onnxruntime-web@/m,
+  );
   const texts = train("s.csv", "text-classification");
   assert.equal(texts.status, 0, texts.stderr);
   assert.match(

@@ -9,17 +9,29 @@ import { textTable } from "../../report/compression.js";
 import { platformRuntime } from "../../runtime/index.js";
 import { wasmRuntime } from "../../runtime/ort-wasm-node.js";
 import { SessionError } from "../../util/errors.js";
+import { isMissing } from "../../util/optional-package.js";
 import { batchOf } from "./before-after-node.js";
 import type { CompressionData, CompressionSource } from "./source-node.js";
 
 /** Number of examples whose outputs are compared. */
 export const COMPARED = 16;
 
-/** Finds the engines on which the file is compared: the CPU, WebAssembly, and WebGPU if there is one. */
-export async function placesHere(): Promise<readonly [Place, ...Place[]]> {
+/** Tells what the certificate leaves out. */
+type Note = (text: string) => void;
+
+/** Finds the engines on which the file is compared: the CPU, WebAssembly where its package is installed, and WebGPU if there is one. */
+export async function placesHere(note: Note): Promise<readonly [Place, ...Place[]]> {
   const runtime = await platformRuntime();
   const gpu: Place[] = runtime.devices.includes("webgpu") ? [{ runtime, device: "webgpu" }] : [];
-  return [{ runtime, device: "cpu" }, { runtime: await wasmRuntime(), device: "wasm" }, ...gpu];
+  const wasm = await wasmRuntime().then(
+    (engine): Place[] => [{ runtime: engine, device: "wasm" }],
+    (error: Error) => {
+      if (!isMissing(error.cause, "onnxruntime-web")) throw error;
+      note(`left out of the parity certificate: ${error.message}`);
+      return [];
+    },
+  );
+  return [{ runtime, device: "cpu" }, ...wasm, ...gpu];
 }
 
 /** Compares a compressed file with its original on test examples; a device whose engine refuses the file is left out. */
@@ -27,9 +39,10 @@ export async function parityHere(
   { model, file }: CompressionSource,
   { test }: CompressionData,
   compressed: ModelProto,
+  note: Note,
 ): Promise<Parity> {
   const batches = [await batchOf(model, test, Math.min(COMPARED, test.length))];
-  const [cpu, ...others] = await placesHere();
+  const [cpu, ...others] = await placesHere(note);
   const parity = await parityOf(file, compressed, batches, [cpu]);
   const devices = [...parity.devices];
   for (const place of others)

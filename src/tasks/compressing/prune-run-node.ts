@@ -18,7 +18,6 @@ import { defined } from "../../util/record.js";
 /** The surroundings of a verb that makes a run smaller: options, output, interruption. */
 export interface CompressingContext extends TrainingControl, WriteOptions {
   readonly data?: Partial<ExamplesOptions>;
-  readonly note: (text: string, always?: boolean) => void;
 }
 
 /** Opens a run, prunes it, and writes the smaller one. Errors: those of `prune` and of the run's data. */

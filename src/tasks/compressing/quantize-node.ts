@@ -54,7 +54,6 @@ export interface QuantizeContext extends WriteOptions, TrainingControl {
   readonly data?: Partial<ExamplesOptions>;
   /** Facts that an ONNX file of others does not state itself. */
   readonly onnx?: OnnxUseOptions;
-  readonly note: (text: string, always?: boolean) => void;
 }
 
 const CALIBRATION_EXAMPLES = 128;
@@ -126,6 +125,7 @@ interface QuantizationInputs {
   readonly accepts?: (model: ModelProto) => Promise<boolean>;
   /** Whether each layer's own part in what is lost is measured. */
   readonly sensitivity: boolean;
+  readonly note: QuantizeContext["note"];
   /** Trains a folded file with the layers of these names rounded. */
   readonly train?: (plain: ModelProto, names: ReadonlySet<string>) => Promise<ModelProto>;
 }
@@ -140,7 +140,7 @@ interface Made {
 
 /** Quantizes a file: as few layers as are needed stay in float32 for it to be accepted, and those that a device computes otherwise. */
 async function quantizedWithParity(source: ModelProto, settings: QuantizationInputs, options: QuantizeOptions): Promise<Made> {
-  const places = await placesHere();
+  const places = await placesHere(settings.note);
   const plan = await planQuantization(source, settings.data, options);
   const isRanked = settings.sensitivity || settings.accepts !== undefined;
   const sensitivity = isRanked ? await sensitivities(plan, settings.data, options) : new Map<string, number>();
@@ -271,7 +271,7 @@ export async function quantizeRun(path: string, request: QuantizeRequest, contex
     aware &&
     ((plain: ModelProto, names: ReadonlySet<string>) =>
       trainAware(plain, names, prepared, asked, { source, data, training: aware, control: context }));
-  const settings: QuantizationInputs = { data: prepared, compared, sensitivity, ...defined({ accepts, train }) };
+  const settings: QuantizationInputs = { data: prepared, compared, sensitivity, note, ...defined({ accepts, train }) };
   const { quantized, parity, sensitivity: found } = await quantizedWithParity(source.file, settings, asked);
   line?.finish();
   if (quantized.prompt !== undefined)

@@ -48,6 +48,7 @@ export interface WriteOptions extends UseOptions {
   readonly overwrite?: boolean;
   readonly command?: string;
   readonly language?: "en" | "zh";
+  readonly note: (text: string, always?: boolean) => void;
 }
 
 /** `summary.json` of a compressed run. */
@@ -84,7 +85,7 @@ export async function writeCompressed(made: CompressedModel, options: WriteOptio
   await using model = new FileModel(task, modelName, info, { bytes: measured, where: join(out, MODEL_FILE) }, use);
   const before = { model: source.model, file: encodeModel(source.file), parameters: parametersOf(source), run: source.path };
   const table = await measureBeforeAfter(before, { model, file: measured, parameters, run: out }, data.test, use);
-  const parity = made.parity ?? (await parityHere(source, data, file));
+  const parity = made.parity ?? (await parityHere(source, data, file, options.note));
   using writer = await createRun(out, { config, overwrite: overwrite === true });
   await writer.write(
     MODEL_FILE,
