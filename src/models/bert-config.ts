@@ -5,7 +5,17 @@ import * as z from "zod";
 import type { Json } from "../util/described.js";
 import type { BertOptions } from "./bert.js";
 import type { BertHeadOptions } from "./bert-heads.js";
-import { activationEntry, configOptions, count, entry, layers, nullable, numberedLabels, only, share } from "./pretrained-config.js";
+import {
+  activationEntry,
+  configOptions,
+  count,
+  entry,
+  layers,
+  nullable,
+  numberedLabels,
+  only,
+  share,
+} from "./pretrained-config.js";
 
 const options = configOptions<BertOptions & Pick<BertHeadOptions, "classifierDropout">>(
   {

@@ -105,8 +105,14 @@ test("prune: the vectors of words, which explanations are about", async () => {
   writeFileSync(path("texts.csv"), ["text,label", ...texts, ""].join("\n"));
   await descent("train text-classification --data texts.csv --steps 60 --no-check --quiet --out texts");
   await descent("prune texts --macs 0.5 --steps 40 --quiet --out texts-half");
-  const shapes = (run: string) => decodeModel(readFileSync(path(run, "model.onnx")), run).graph.initializers.map(({ dims }) => dims);
-  const width = (run: string): number => Math.max(...shapes(run).filter((dims) => dims.length === 2).map(([, d = 0]) => d));
+  const shapes = (run: string) =>
+    decodeModel(readFileSync(path(run, "model.onnx")), run).graph.initializers.map(({ dims }) => dims);
+  const width = (run: string): number =>
+    Math.max(
+      ...shapes(run)
+        .filter((dims) => dims.length === 2)
+        .map(([, d = 0]) => d),
+    );
   assert.ok(width("texts-half") < width("texts"), "fewer numbers a word");
   await assertMeasuredAgain("texts-half");
   const { stdout } = await descent("explain texts-half good --measure none --draw words.svg --json");

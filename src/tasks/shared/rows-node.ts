@@ -7,7 +7,11 @@ import { WorkerFetcher } from "../../data/node.js";
 import type { AnyTask, TaskContext, TaskInfo } from "../task.js";
 
 /** Creates the fetcher of batches, where the columns do not make one as they are. Owned: dispose it. */
-export function fetcherFor(task: Pick<AnyTask, "collate">, context: TaskContext<TaskInfo>, rows: Dataset): WorkerFetcher | undefined {
+export function fetcherFor(
+  task: Pick<AnyTask, "collate">,
+  context: TaskContext<TaskInfo>,
+  rows: Dataset,
+): WorkerFetcher | undefined {
   const collate = task.collate?.(context, rows);
   return collate === undefined ? undefined : new WorkerFetcher(rows, collate);
 }

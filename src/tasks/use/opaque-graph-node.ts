@@ -166,7 +166,12 @@ export class OpaqueGraph extends OpaqueModel {
   async run(examples: Dataset, each: (outputs: Outputs, rows: Uint32Array, batch: Batch) => void): Promise<void> {
     const rows = this.#rows;
     const before = await this.#compiled(`before ${rows}`, () => named(this.#around(rows).given));
-    await this.eachBatch(examples, rows, async (batch) => this.#finish(rows, await before.call(pick(batch, before.inputs))), each);
+    await this.eachBatch(
+      examples,
+      rows,
+      async (batch) => this.#finish(rows, await before.call(pick(batch, before.inputs))),
+      each,
+    );
   }
 
   /** Scores by the features that the task makes of examples, or by the presence of their tokens, for methods that sample. */
