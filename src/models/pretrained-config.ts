@@ -48,8 +48,8 @@ export const only = <T extends boolean | number | string | null>(value: T): z.Zo
 /** One option of a model: the entry of `config.json` that says it, how that is read, and how it is written. */
 interface Entry<T> {
   readonly name: string;
-  readonly schema: z.ZodType<T>;
-  toJson(value: T | undefined): Json;
+  readonly schema: z.ZodType<T | undefined>;
+  readonly toJson: (value: T | undefined) => Json;
 }
 
 /** An entry of the same value as the option: where the file lacks it, `absent`; where the option is left out, `ours`. */
@@ -60,7 +60,7 @@ export const entry = <T extends number | boolean>(name: string, schema: z.ZodTyp
 });
 
 /** An entry that may be null. */
-export const nullable = <T extends number>(name: string, schema: z.ZodType<T>): Entry<T | undefined> => ({
+export const nullable = <T extends number>(name: string, schema: z.ZodType<T>): Entry<T> => ({
   name,
   schema: schema.nullish().transform((value) => value ?? undefined),
   toJson: (value) => value ?? null,
@@ -78,17 +78,22 @@ export const activationEntry = (
 });
 
 /** A configuration of Hugging Face as options of ours, and back. `more` are entries that are checked alone. */
-export function configOptions<O>(entries: { readonly [K in keyof O]-?: Entry<O[K]> }, more: z.ZodRawShape) {
-  const rows = Object.entries<Entry<unknown>>(entries);
+export function configOptions<O>(
+  entries: { readonly [K in keyof O]-?: Entry<NonNullable<O[K]>> },
+  more: z.ZodRawShape,
+): {
+  /** Reads the options. ConfigError for what is missing, wrong, or not supported. */
+  readonly read: (json: Json, where?: string) => O;
+  readonly write: (options: O) => Record<string, Json>;
+} {
+  const rows = Object.entries(entries) as [keyof O & string, Entry<O[keyof O]>][];
   const schema = z.looseObject({ ...Object.fromEntries(rows.map(([, { name, schema }]) => [name, schema])), ...more });
   return {
-    /** Reads the options. ConfigError for what is missing, wrong, or not supported. */
-    read(json: Json, where = "config.json"): O {
+    read: (json, where = "config.json") => {
       const config = parseWith(schema, json, where);
       return Object.fromEntries(rows.map(([option, { name }]) => [option, config[name]])) as O;
     },
-    write: (options: O): Record<string, Json> =>
-      Object.fromEntries(rows.map(([option, { name, toJson }]) => [name, toJson(options[option as keyof O])])),
+    write: (options) => Object.fromEntries(rows.map(([option, { name, toJson }]) => [name, toJson(options[option])])),
   };
 }
 
