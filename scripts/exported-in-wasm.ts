@@ -1,8 +1,12 @@
 /**
- * @module Exported explanations in WebAssembly: `node dist/scripts/exported-in-wasm.js RUN METHOD…` runs what `descent export RUN --explain METHOD` writes in
- * `onnxruntime-web` (one thread, as a page without isolation has), and in `onnxruntime-node`, on batches of 1 and 7 rows, against what the library's `explain`
- * gives. Prints a row of a table for each method; fails where a number differs by more than 1e-5 of the greatest.
+ * @module Exported explanations in WebAssembly: `node dist/scripts/exported-in-wasm.js RUN METHOD… [--out ANSWERS.safetensors]` runs what
+ * `descent export RUN --explain METHOD` writes in `onnxruntime-web` (one thread, as a page without isolation has), and in `onnxruntime-node`, on batches of 1 and
+ * 7 rows, against what the library's `explain` gives. Prints a row of a table for each method; fails where a number differs by more than 1e-5 of the greatest.
+ * Of deep networks with ReLU that may be a unit whose value is within rounding of 0: `--out` (of one method) keeps batches and attributions, and
+ * `scripts/golden/check-kinks.py` holds them to a reference in float64.
  */
+import { parseArgs } from "node:util";
+import { saveSafetensors } from "../src/data/node.js";
 import type { MethodName } from "../src/explain/index.js";
 import { methodNamed } from "../src/explain/index.js";
 import type { TensorData } from "../src/graph/index.js";
@@ -49,11 +53,13 @@ function furthest(got: ArrayLike<number>, expected: TensorData): number {
   return numbers.reduce((most, v, i) => Math.max(most, Math.abs(v - (got[i] as number))), 0) / greatest;
 }
 
-const [run, ...methods] = process.argv.slice(2);
-if (run === undefined || methods.length === 0) {
-  console.error("usage: node dist/scripts/exported-in-wasm.js RUN METHOD…");
+const { positionals, values: options } = parseArgs({ allowPositionals: true, options: { out: { type: "string" } } });
+const [run, ...methods] = positionals;
+if (run === undefined || methods.length === 0 || (options.out !== undefined && methods.length > 1)) {
+  console.error("usage: node dist/scripts/exported-in-wasm.js RUN METHOD… [--out ANSWERS.safetensors, of one METHOD]");
   process.exit(2);
 }
+const kept = new Map<string, TensorData>();
 const opened = await TrainedModel.open(run, { device: "cpu" });
 await using model = opened.model;
 for (const name of methods) {
@@ -61,15 +67,20 @@ for (const name of methods) {
   const method = row.name as MethodName;
   const isPath = row.defaults.maxSteps !== undefined;
   const { bytes } = exportExplained(model, { method, ...(isPath && { steps: STEPS }) });
-  const worst: string[] = [];
-  for (const engine of [await inNode(bytes), await inWasm(bytes)]) {
-    let most = 0;
-    for (const n of [1, 7]) {
-      const { feeds, attribution } = await explainedBatch(model, n, { method, ...(isPath && { steps: STEPS, maxSteps: STEPS }) });
-      most = Math.max(most, furthest(await engine(feeds), attribution));
+  const engines = Object.entries({ node: await inNode(bytes), wasm: await inWasm(bytes) });
+  const worst = new Map<string, number>();
+  for (const n of [1, 7]) {
+    const { feeds, attribution } = await explainedBatch(model, n, { method, ...(isPath && { steps: STEPS, maxSteps: STEPS }) });
+    for (const [column, data] of Object.entries(feeds)) kept.set(`${n}.in.${column}`, data);
+    kept.set(`${n}.library`, attribution);
+    for (const [engine, answer] of engines) {
+      const got = await answer(feeds);
+      kept.set(`${n}.${engine}`, { ...attribution, data: Float32Array.from(got) });
+      worst.set(engine, Math.max(worst.get(engine) ?? 0, furthest(got, attribution)));
     }
-    worst.push(most.toExponential(1));
-    if (!(most <= TOLERANCE)) process.exitCode = 1;
   }
-  console.log(`| ${model.task.name} | ${model.modelName} | ${method} | ${worst.join(" | ")} |`);
+  const cells = [...worst.values()].map((most) => most.toExponential(1));
+  console.log(`| ${model.task.name} | ${model.modelName} | ${method} | ${cells.join(" | ")} |`);
+  if ([...worst.values()].some((most) => !(most <= TOLERANCE))) process.exitCode = 1;
 }
+if (options.out !== undefined) await saveSafetensors(options.out, kept);
