@@ -1,4 +1,5 @@
-"""Writes test/golden/explain-onnx.json: small models of torchvision and transformers as ONNX files, with Captum's attributions of the PyTorch modules.
+"""Writes test/golden/explain-onnx.json: small models of torchvision, transformers and scikit-learn as ONNX files, with Captum's attributions of the PyTorch
+modules (of scikit-learn's network: of a module with its weights).
 
 Run: python scripts/golden/explain-onnx.py. Files are in the JSON as base64, packed by zlib. Descent explains the file, Captum the module.
 """
@@ -14,6 +15,8 @@ import numpy as np
 import torch
 import torchvision
 from captum.attr import InputXGradient, IntegratedGradients, LayerGradCam, LayerIntegratedGradients, Saliency
+from sklearn.neural_network import MLPClassifier
+from skl2onnx import to_onnx
 from torch import nn
 from transformers import BertConfig, BertForSequenceClassification, GPT2Config, GPT2LMHeadModel
 
@@ -135,6 +138,35 @@ def decoder_case(name, model, embeddings):
     }
 
 
+def scikit_case():
+    """A network that scikit-learn fitted and its own exporter wrote: probabilities of three classes of rows of five columns."""
+    rows = rng.normal(size=(200, 5)).astype(np.float32)
+    classes = (rows[:, 0] * rows[:, 1] + rows[:, 2] > 0).astype(int) + (rows[:, 3] > 0.7)
+    fitted = MLPClassifier((12, 8), activation="tanh", max_iter=300, random_state=0).fit(rows, classes)
+    layers = []
+    for w, b in zip(fitted.coefs_, fitted.intercepts_):
+        layer = nn.Linear(*w.shape)
+        layer.weight.data, layer.bias.data = torch.from_numpy(w.T.astype(np.float32)), torch.from_numpy(b.astype(np.float32))
+        layers += [layer, nn.Tanh()]
+    model = nn.Sequential(*layers[:-1]).eval()
+    x = torch.from_numpy(np.round(rows[:2], 2))
+    file = to_onnx(fitted, rows[:1], options={"zipmap": False}, target_opset=17).SerializeToString()
+    np.testing.assert_allclose(fitted.predict_proba(x.numpy()), torch.softmax(model(x), 1).detach().numpy(), rtol=1e-5)
+    target = torch.tensor([1, 2])
+    return {
+        "name": "scikit-learn",
+        "file": base64.b64encode(zlib.compress(file, 9)).decode(),
+        "inputs": {"X": numbers(x)},
+        "hasLabels": True,  # an output of labels by an op of ONNX-ML, which is cut off before gradients
+        "target": target.tolist(),
+        "captum": {
+            "saliency": numbers(Saliency(model).attribute(x.clone(), target=target)),
+            "input-x-gradient": numbers(InputXGradient(model).attribute(x.clone(), target=target)),
+            "integrated-gradients": numbers(IntegratedGradients(model).attribute(x.clone(), target=target, n_steps=STEPS)),
+        },
+    }
+
+
 class Keras(nn.Module):
     """A network in the manner of Keras: sigmoid-weighted units, dropout that is off, a dense head."""
 
@@ -198,9 +230,10 @@ gpt2 = GPT2Config(
     vocab_size=40, n_positions=16, n_embd=16, n_layer=2, n_head=2, use_cache=False, tie_word_embeddings=False, attn_implementation="eager"
 )
 cases.append(decoder_case("gpt2", (model := GPT2LMHeadModel(gpt2)), model.transformer.wte))
+cases.append(scikit_case())
 
 golden = {
-    "madeBy": "scripts/golden/explain-onnx.py, " + ", ".join(f"{name} {version(name)}" for name in ("captum", "torch", "torchvision", "transformers")),
+    "madeBy": "scripts/golden/explain-onnx.py, " + ", ".join(f"{name} {version(name)}" for name in ("captum", "torch", "torchvision", "transformers", "scikit-learn", "skl2onnx")),
     "steps": STEPS,
     "cases": cases,
 }
