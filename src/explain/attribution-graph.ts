@@ -11,7 +11,7 @@ import type { Explainable } from "./explainable.js";
 import { samplesOf } from "./explain.js";
 import type { Settings } from "./method.js";
 import type { MethodName } from "./methods.js";
-import { methodNamed, settingsFor, smoothedBy } from "./methods.js";
+import { expectFeatures, methodNamed, settingsFor, smoothedBy } from "./methods.js";
 import type { RowInputs, RowSums, ScoreChoice } from "./rows.js";
 import { answeredTarget, rowSums } from "./rows.js";
 
@@ -43,6 +43,7 @@ export function attributionGraph(
       `baseline: expected one that is the same for all examples, got "${baseline}"; give zero, data or numbers`,
     );
   const settings = settingsFor(method, options);
+  expectFeatures(method, smoothedBy(settings), model.features);
   const random = (...key: readonly (number | string)[]): Random => new Random(settings.seed, ...key);
   const zeros = standIn(inputs.x, settings, options);
   const baselines = baselinesFor(model, zeros, options, random("baseline"));

@@ -13,7 +13,7 @@ import type { Explainable, ExplainInput } from "./explainable.js";
 import { checkedInput } from "./explainable.js";
 import type { GradientMethod, SampleContext, Samples, SamplingMethod, Settings } from "./method.js";
 import type { MethodName } from "./methods.js";
-import { methodNamed, settingsFor, smoothedBy } from "./methods.js";
+import { expectFeatures, methodNamed, settingsFor, smoothedBy } from "./methods.js";
 import { Model, pickScores } from "./model.js";
 import type { ScoreChoice } from "./rows.js";
 import { canBeCut, type PathContext, PIECE_POINTS, refinedPath } from "./refine.js";
@@ -106,6 +106,8 @@ export class Explainer implements AsyncDisposable {
     const checked = checkedInput(this.model, given);
     const method = methodNamed(options.method ?? "integrated-gradients");
     const settings = settingsFor(method, options);
+    const smoothed = smoothedBy(settings);
+    expectFeatures(method, smoothed, this.model.features);
     const random = (...key: readonly (number | string)[]): Random => new Random(settings.seed, ...key);
     const scores = await this.#model.scores(checked, options.output);
     const targets = targetsOf(this.model, options.target, scores);
@@ -115,7 +117,7 @@ export class Explainer implements AsyncDisposable {
     const found = await (method.kind === "gradient" ? this.#gradient(method, question) : this.#sampling(method, question)).catch(
       offerSampling,
     );
-    const needs = [...method.needs, ...(smoothedBy(settings)?.needs ?? [])];
+    const needs = [...method.needs, ...(smoothed?.needs ?? [])];
     const used = Object.keys(method.defaults) as (keyof Settings)[];
     const { standsFor, name } = this.model.features;
     return {

@@ -84,7 +84,7 @@ export function gridLayer(y: Tensor, x: Tensor, features: Features, at: string |
   const axes = imageAxes(features);
   if (axes === undefined)
     throw new ConfigError(
-      `at: expected features that are an image [C, H, W] or [H, W, C], got ${formatShape(features.shape)} of kind "${features.kind}"; take integrated-gradients`,
+      `at: expected a layer's path, since one is found for images [C, H, W] or [H, W, C] alone, got features ${formatShape(features.shape)} of kind "${features.kind}"`,
     );
   const aspect = Number(x.shape[axes.rows + 1]) / Number(x.shape[axes.columns + 1]);
   const between = nodesBetween(y, x);
@@ -105,7 +105,7 @@ export function gridLayer(y: Tensor, x: Tensor, features: Features, at: string |
     const candidates = [...new Set(between.filter((n) => gridOf(n.outputs[0] as Tensor, aspect)).map((n) => n.scope))];
     const named = candidates.filter((path) => path !== "");
     throw new ConfigError(
-      `at: expected a model with a convolution or a grid of tokens, got none; ${named.length === 0 ? "no layer has a grid over the image: take a method without a layer" : `give one of ${list(named)}`}`,
+      `a layer's map: expected a model with a convolution or a grid of tokens, got none; ${named.length === 0 ? "take a method that needs no layer: integrated-gradients, kernel-shap" : `give the layer (at), one of ${list(named)}`}`,
     );
   }
   const where = tensor.node.scope === "" ? tensor.node.op : tensor.node.scope;

@@ -2,8 +2,11 @@
  * @module The one table of methods: tests, documents and the command line are driven by it. A row's key is the method's name and its file's, or that of
  * its family.
  */
+import { formatShape } from "../graph/index.js";
 import { ConfigError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
+import type { Features } from "./explainable.js";
+import { imageAxes } from "./explainable.js";
 import type { GradientMethod, Method, Settings } from "./method.js";
 import { fgsm, pgd, smallestChange } from "./methods/adversarial.js";
 import { attentionRollout, gradientRollout } from "./methods/attention-rollout.js";
@@ -141,4 +144,20 @@ export function smoothedBy({ of }: Settings): GradientMethod | undefined {
   const method = methodNamed(of);
   if (method.kind === "gradient" && method.defaults.of === undefined) return method;
   throw new ConfigError(`of: expected a gradient method to smooth, got "${of}"`);
+}
+
+const OF_IMAGES: ReadonlySet<string> = new Set(["image", "layer"]);
+const ASK_MORE: ReadonlySet<string> = new Set([...OF_IMAGES, "attention", "trees"]);
+
+/** Refuses a method of images for a model of something else. Errors: ConfigError, with methods that promise a sum and that the model can have. */
+export function expectFeatures({ name, needs }: Method, smoothed: Method | undefined, features: Features): void {
+  const asked = [...needs, ...(smoothed?.needs ?? [])];
+  if (!asked.some((need) => OF_IMAGES.has(need)) || imageAxes(features) !== undefined) return;
+  const others = Object.values<Method>(METHODS).filter(
+    (one) => one.sumsTo !== undefined && !one.needs.some((n) => ASK_MORE.has(n)),
+  );
+  const what = asked.includes("layer") ? "an image, over which a layer has a grid" : "an image";
+  throw new ConfigError(
+    `${name}: expected ${what}, got ${formatShape(features.shape)} of kind "${features.kind}"; take one of ${others.map((one) => one.name).join(", ")}`,
+  );
 }

@@ -150,7 +150,11 @@ test("what cannot be explained is refused in one line", async () => {
     ["digits", "one.png", "--draw", "one.pdf"],
     /--draw: expected a folder, or a \.png, \.svg, \.html file, got one\.pdf/,
   );
-  await refused(["views", "good", "--method", "grad-cam"], /grad-cam|at: expected features that are an image/);
+  await refused(["views", "good", "--method", "grad-cam"], /grad-cam: expected an image, .*; take one of integrated-gradients/);
+  await refused(
+    ["views", "good", "--method", "rise,score-cam"],
+    /--method: expected one that the model can have, got rise, score-cam; rise: expected an image/,
+  );
   await refused(["nothing", "one.png"], /nothing: expected a run folder/);
 });
 

@@ -126,7 +126,7 @@ test("what a file cannot hold is refused in one line, and nothing is written", a
     isRefused(folder, ["export", ...args, "--out", "none.onnx"], expected);
   await refused(["sizes", "--explain", "kernel-shap"], /kernel-shap: expected a gradient method/);
   await refused(["sizes", "--explain", "deep-shap"], /deep-shap: expected a method that needs no background data/);
-  await refused(["sizes", "--explain", "grad-cam"], /at: expected features that are an image/);
+  await refused(["sizes", "--explain", "grad-cam"], /grad-cam: expected an image, .*; take one of/);
   await refused(["sizes", "--explain", "saliency,lrp"], /expected one method/);
   await refused(["sizes", "--explain", "saliency", "--steps", "4"], /saliency: expected settings among signed, got steps/);
   await refused(["sizes", "--explain", "saliency", "--max-length", "4"], /--max-length: expected a run of texts/);

@@ -48,7 +48,13 @@ const cases: readonly (readonly [
     { method: "grad-kam" as "grad-cam" },
     /unknown method "grad-kam"; did you mean "grad-cam"\?/,
   ],
-  ["Grad-CAM of a table", mlp, row, { method: "grad-cam" }, /expected features that are an image .*got \[6\]/],
+  [
+    "Grad-CAM of a table",
+    mlp,
+    row,
+    { method: "grad-cam" },
+    /^grad-cam: expected an image, over which a layer has a grid, got \[6\] of kind "table"; take one of integrated-gradients, .*kernel-shap/,
+  ],
   [
     "rollout without attention",
     conv,

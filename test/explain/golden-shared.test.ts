@@ -88,7 +88,10 @@ suite("gradients of files beside the data are PyTorch's", () => {
         const some = gradient.map((_, i) => numbers[i * spacing] as number);
         assert.equal(gradient.length, Math.ceil(numbers.length / spacing));
         gradient.forEach((v, i) => {
-          assert.ok(Math.abs((some[i] as number) - v) <= TOLERANCE * greatest, `${file}, ${place}, element ${i * spacing}: expected ${v}, got ${some[i]}`);
+          assert.ok(
+            Math.abs((some[i] as number) - v) <= TOLERANCE * greatest,
+            `${file}, ${place}, element ${i * spacing}: expected ${v}, got ${some[i]}`,
+          );
         });
         near(tileSums(numbers, shape[1], shape[2]), sums, `${file}, ${place}, tile`);
       }

@@ -254,6 +254,11 @@ async function explainEach(
     unexplained.push(...found.unexplained);
   }
   bar.finish();
+  const [first] = unexplained;
+  if (explanations.length === 0 && first !== undefined)
+    throw new ConfigError(
+      `--method: expected one that the model can have, got ${unexplained.map(({ method }) => method).join(", ")}; ${first.reason}`,
+    );
   for (const { view, method, reason } of unexplained) note(`${view.name}, ${method}: left out: ${reason}`);
   for (const remark of new Set(explanations.flatMap(({ remarks }) => remarks))) note(remark);
   const rows = explanations.map((one) => [

@@ -6,7 +6,6 @@ import { DTYPES, toNumbers } from "../../graph/index.js";
 import { ConfigError } from "../../util/errors.js";
 import type { Random } from "../../util/random.js";
 import { takeRows } from "../batch.js";
-import { imageAxes } from "../explainable.js";
 import type { SamplingMethod } from "../method.js";
 import { planesOf } from "../parts.js";
 
@@ -48,8 +47,6 @@ export const rise: SamplingMethod = {
   needs: ["baseline", "image"],
   defaults: { samples: 2000, cells: 7, probability: 0.5, seed: 0 },
   run: async ({ x, baselines, model, settings, random, score, progress, signal }) => {
-    if (imageAxes(model.features) === undefined)
-      throw new ConfigError(`rise: expected an image, got features of kind "${model.features.kind}"; take lime or kernel-shap`);
     const { samples, cells, probability } = settings;
     if (probability <= 0 || probability >= 1)
       throw new ConfigError(`rise: probability: expected a number between 0 and 1, got ${probability}`);
