@@ -77,6 +77,8 @@ export function readPeftConfig(json: Json, model: Module, where = "adapter_confi
 const TASK_TYPES: Partial<Record<ArchitectureName, string>> = {
   BertForSequenceClassification: "SEQ_CLS",
   BertForTokenClassification: "TOKEN_CLS",
+  DistilBertForSequenceClassification: "SEQ_CLS",
+  DistilBertForTokenClassification: "TOKEN_CLS",
   GPT2LMHeadModel: "CAUSAL_LM",
   LlamaForCausalLM: "CAUSAL_LM",
   MistralForCausalLM: "CAUSAL_LM",

@@ -1,6 +1,6 @@
 /**
  * Folders in Hugging Face's form, opened as they are: the answers of transformers, and the explanations of Captum and of Shapley's definition
- * (scripts/golden/checkpoints.py).
+ * (scripts/golden/checkpoints.py); and a run of ours that was tuned with adapters, beside PEFT and Captum (scripts/golden/adapted-run.py).
  */
 import assert from "node:assert/strict";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -89,6 +89,24 @@ for (const [name, task, question] of FOLDERS)
       close(found, expected[method], 1e-4, method);
     }
   });
+
+test("a DistilBERT tuned with adapters: the run's explanations are Captum's of what PEFT makes of its adapter", async () => {
+  const run = fileURLToPath(new URL("../../../test/fixtures/adapted-run", import.meta.url));
+  const expected = JSON.parse(readFileSync(join(run, "expected.json"), "utf8")) as Omit<Expected, "target"> & { target: string };
+  await using model = (await openModel(run, { threads: 1 })).model;
+  const { explanations } = await explainInputs(model, await readInputs(model, [expected.text], {}), {
+    methods: ["integrated-gradients", "input-x-gradient"],
+    question: { run, target: expected.target },
+    threads: 1,
+    steps: 32,
+    maxSteps: 32,
+  });
+  assert.equal(explanations.length, 2);
+  for (const one of explanations) {
+    assert.ok(Math.abs(one.example.score - expected.score) <= 1e-4, `${one.example.score} of ${expected.score}`);
+    close(byToken(one), expected[one.method as "integrated-gradients" | "input-x-gradient"], 1e-4, one.method);
+  }
+});
 
 for (const name of ["bert-classifier", "distilbert-classifier", "distilbert-labels"])
   test(`${name}: the labels and probabilities of transformers`, async () => {
