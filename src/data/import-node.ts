@@ -27,6 +27,7 @@ import { readHead, tableFormat } from "./readers/table-file-node.js";
 import { rowsIn } from "./inspect/rows-in-node.js";
 import { Utf8Validator } from "./readers/utf8-validator-node.js";
 import { decodeUtf8 } from "./text/lines.js";
+import { isRasa } from "./text/open-node.js";
 import { ConfigError, DataError } from "../util/errors.js";
 import { defined } from "../util/record.js";
 
@@ -263,7 +264,8 @@ async function takeSource(importer: Importer, spec: string, isOne: boolean): Pro
     importer.tables.push({ name: basename(spec), spec });
     return;
   }
-  if (/\.(conllu?|bio|iob2?|bioes|bmes)$/i.test(spec)) return importer.files([{ name: basename(spec), content: spec }], "");
+  if (/\.(conllu?|bio|iob2?|bioes|bmes)$/i.test(spec) || (await isRasa(spec)))
+    return importer.files([{ name: basename(spec), content: spec }], "");
   if (TEXT_FILE.test(spec)) return importer.text(spec);
   throw new ConfigError(`${spec}: expected a table, a text, an image, an archive or a folder, got a file of unknown kind`);
 }

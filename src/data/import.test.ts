@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { sha256 } from "./files-node.js";
+import { loadData } from "./load-node.js";
 import { importData } from "./import-node.js";
 import { inspectData } from "./inspect/inspect-node.js";
 import { inspectTable } from "./inspect/table-profile-node.js";
@@ -66,4 +67,11 @@ test("a table with a delimiter that has to be named is written anew, so that nob
   await writeFile(at("odd.csv"), "a~b\n1,5~x\n2,5~y\n3,5~z\n");
   await importData([at("odd.csv")], { out: at("odd"), delimiter: "~" });
   assert.equal(await readFile(at("odd", "odd.csv"), "utf8"), '"a","b"\n"1,5","x"\n"2,5","y"\n"3,5","z"\n');
+});
+
+test("Rasa's examples are copied as they are", async () => {
+  await writeFile(at("nlu.yml"), "nlu:\n- intent: a\n  examples: |\n    - b [c](d)\n");
+  const { counts } = await importData([at("nlu.yml")], { out: at("rasa") });
+  assert.deepEqual(counts, { files: 1 });
+  assert.equal((await loadData(at("rasa"), { testFraction: 0, validationFraction: 0 })).train.length, 1);
 });

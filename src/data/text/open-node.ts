@@ -118,11 +118,17 @@ const OPEN_ENDINGS = ["txt", "tsv", "csv", "train", "valid", "dev", "test", "tes
 /** Endings of names of Rasa's files. */
 const RASA = ["yml", "yaml", "md", "json"];
 
+/** Tells whether a file is one of Rasa's examples, by its name and how it begins. */
+export async function isRasa(path: string): Promise<boolean> {
+  const extension = /\.(\w+)$/.exec(path)?.[1]?.toLowerCase() ?? "";
+  return RASA.includes(extension) && looksLikeRasa(headText(await readHead(path)), extension);
+}
+
 /** The format of a text file by its name; JSON is looked into for spans and tags, tables for a token in each row, unless a table is asked for. */
 async function formatOf(path: string, { tableOf, ...options }: TextOptions): Promise<Format | undefined> {
   const extension = /\.(\w+?)(\.gz)?$/i.exec(basename(path))?.[1]?.toLowerCase() ?? "";
   const known = own(EXTENSIONS, extension);
-  if (tableOf !== "rows" && RASA.includes(extension) && looksLikeRasa(headText(await readHead(path)), extension)) return "rasa";
+  if (tableOf !== "rows" && (await isRasa(path))) return "rasa";
   if (known === "propositions") return hasTags(headText(await readHead(path))) ? "conll" : known;
   if (known !== undefined && known !== "plain") return known;
   if (tableOf !== "rows" && OPEN_ENDINGS.includes(extension)) {

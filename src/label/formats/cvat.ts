@@ -1,11 +1,11 @@
 /**
  * @module CVAT's XML for images, by the reader and the writer that training uses: boxes, polygons, and tags for whole images.
  */
-import { openNotes, parseCvat, writeCvat } from "../../vision/annotations/index.js";
+import { parseCvat, writeCvat } from "../../vision/annotations/index.js";
 import { ConfigError } from "../../util/errors.js";
 import type { LabelFormat } from "./format.js";
 import { classesIn } from "./format.js";
-import { annotationOf, itemOf } from "./regions.js";
+import { annotationOf, itemOf, noteShapes } from "./regions.js";
 
 export const cvat: LabelFormat = {
   name: "cvat",
@@ -19,11 +19,12 @@ export const cvat: LabelFormat = {
     });
     return new Map([["annotations.xml", writeCvat(images)]]);
   },
-  read: (files, { kind, note }) =>
+  read: (files, options) =>
     [...files].flatMap(([name, content]) => {
-      const { annotations, openShapes = 0 } = parseCvat(content, name);
-      for (const text of openNotes(openShapes)) note?.(text);
-      return annotations.map((one) => {
+      const { kind } = options;
+      const read = parseCvat(content, name);
+      if (kind !== "image-classes") noteShapes(read, options);
+      return read.annotations.map((one) => {
         const item = itemOf(kind === "image-classes" ? { ...one, boxes: [] } : one, kind, name);
         return kind === "image-classes" ? { ...item, value: { classes: [...one.tags] } } : item;
       });

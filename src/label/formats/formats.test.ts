@@ -104,6 +104,17 @@ test("spans of propositions go into a CSV", () => {
 const COCO = (segmentation: string): string =>
   `{"images":[{"id":1,"file_name":"a","width":9,"height":9}],"categories":[{"id":1,"name":"leaf"}],"annotations":[{"image_id":1,"category_id":1,"bbox":[1,1,2,2],"segmentation":${segmentation}}]}`;
 
+test("outlines are taken as boxes where boxes are asked for, and said, as are points and lines", () => {
+  const said: string[] = [];
+  const options = { kind: "boxes", note: (text: string) => void said.push(text) } as const;
+  const polygon = '<polygon label="leaf" points="1,2;30,4;7,40"/><points label="eye" points="1,2"/>';
+  const xml = `<annotations><image id="0" name="a.png" width="90" height="80">${polygon}</image></annotations>`;
+  assert.deepEqual(labelFormat("cvat").read(new Map([["a.xml", xml]]), options), [
+    { payload: image("a.png", 90, 80), value: { boxes: [{ x: 1, y: 2, width: 29, height: 38, label: "leaf" }] } },
+  ]);
+  assert.deepEqual(said, ["1 shape that is a point or a line left out", "1 box taken as the rectangle around an outline"]);
+});
+
 test("names that a help page offers are those of the formats", () => {
   assert.deepEqual(
     LABEL_FORMATS.map(({ name }) => name),

@@ -6,10 +6,10 @@
 import * as z from "zod";
 import { ConfigError, DataError } from "../../util/errors.js";
 import { parseJsonWith } from "../../util/schema.js";
-import { boxesIn, openNotes, parseLabelStudio } from "../../vision/annotations/index.js";
+import { boxesIn, parseLabelStudio } from "../../vision/annotations/index.js";
 import type { Payload, Value } from "../scheme.js";
 import type { LabelFormat, LabelledItem, ReadFormatOptions } from "./format.js";
-import { itemOf } from "./regions.js";
+import { itemOf, noteShapes } from "./regions.js";
 
 const result = z.looseObject({
   type: z.string(),
@@ -80,10 +80,11 @@ function valueOf(kind: string, results: readonly Result[], where: string): Value
 }
 
 /** Boxes or polygons, by the reader that training uses. */
-const regionsIn = (content: string, name: string, { kind, sizes, note }: ReadFormatOptions): LabelledItem[] => {
-  const { annotations, openShapes = 0 } = parseLabelStudio(content, name);
-  for (const text of openNotes(openShapes)) note?.(text);
-  return annotations.map((one) => {
+const regionsIn = (content: string, name: string, options: ReadFormatOptions): LabelledItem[] => {
+  const { kind, sizes } = options;
+  const read = parseLabelStudio(content, name);
+  noteShapes(read, options);
+  return read.annotations.map((one) => {
     const size = one.fractions === true ? sizes?.get(one.image) : undefined;
     return itemOf(size === undefined ? one : { ...one, ...size, boxes: boxesIn(one, size) }, kind, name);
   });

@@ -1,9 +1,12 @@
 /**
  * @module Boxes in Pascal VOC, boxes and polygons in COCO and YOLO, by the readers and writers that training uses.
  */
-import type { AnnotatedBox, Annotation } from "../../vision/annotations/index.js";
+import type { AnnotatedBox, Annotation, AnnotationList } from "../../vision/annotations/index.js";
 import {
   boundsOf,
+  faultNotes,
+  noFaults,
+  openNotes,
   parseCoco,
   parseVoc,
   parseYolo,
@@ -14,7 +17,7 @@ import {
 } from "../../vision/annotations/index.js";
 import { ConfigError, DataError } from "../../util/errors.js";
 import type { Kind } from "../scheme.js";
-import type { LabelFormat, LabelledItem } from "./format.js";
+import type { LabelFormat, LabelledItem, ReadFormatOptions } from "./format.js";
 import { rounded, stemOf } from "./format.js";
 
 /** As many digits as bring pixels back; YOLO's usual six do not. */
@@ -60,6 +63,13 @@ export function itemOf({ image, width, height, boxes }: Annotation, kind: Kind, 
   return { payload: { image: { file: image, width, height } }, value };
 }
 
+/** Says how many outlines are taken as boxes, and how many points and lines are left out. */
+export function noteShapes({ annotations, openShapes = 0 }: AnnotationList, { kind, note }: ReadFormatOptions): void {
+  const outlines = annotations.flatMap(({ boxes }) => boxes).filter((box) => box.fromOutline === true).length;
+  const faults = { ...noFaults(), fromOutline: kind === "boxes" ? outlines : 0 };
+  for (const text of [...openNotes(openShapes), ...faultNotes(faults)]) note?.(text);
+}
+
 export const voc: LabelFormat = {
   name: "voc",
   title: "Pascal VOC",
@@ -74,10 +84,12 @@ export const coco: LabelFormat = {
   title: "COCO",
   kinds: ["boxes", "polygons"],
   write: (items, labels) => new Map([["annotations.json", writeCoco({ classes: labels, annotations: items.map(annotationOf) })]]),
-  read: (files, { kind }) =>
-    [...files].flatMap(([name, content]) =>
-      parseCoco(content, name, undefined, { outlines: kind === "polygons" }).annotations.map((one) => itemOf(one, kind, name)),
-    ),
+  read: (files, options) =>
+    [...files].flatMap(([name, content]) => {
+      const read = parseCoco(content, name, undefined, { outlines: options.kind === "polygons" });
+      noteShapes(read, options);
+      return read.annotations.map((one) => itemOf(one, options.kind, name));
+    }),
 };
 
 export const yolo: LabelFormat = {
