@@ -4,7 +4,7 @@
 import { once } from "node:events";
 import { createServer as createPlainServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import { type AddressInfo, Server as PlainServer } from "node:net";
+import { type AddressInfo, Server as PlainServer, type Socket } from "node:net";
 import { createAdaptorServer, type Http2Bindings, type HttpBindings } from "@hono/node-server";
 import { ConfigError } from "../util/errors.js";
 import { fileReason } from "../util/file-reason.js";
@@ -103,8 +103,21 @@ async function lastCall(ms: number): Promise<void> {
   for (let turn = 0; turn < LAST_TURNS; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
+/** Connections that have not agreed on TLS yet, by their sender: an HTTP server does not know of them, but waits for them when it ends. */
+function unsecured(server: Server): Map<string, Socket> {
+  const open = new Map<string, Socket>();
+  const senderOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
+  server.on("connection", (socket: Socket) => {
+    const sender = senderOf(socket);
+    open.set(sender, socket);
+    socket.once("close", () => open.delete(sender));
+  });
+  server.on("secureConnection", (socket: Socket) => open.delete(senderOf(socket)));
+  return open;
+}
+
 /** Ends a server. */
-async function closing(server: Server, graceMs: number): Promise<void> {
+async function closing(server: Server, graceMs: number, unready: ReadonlyMap<string, Socket>): Promise<void> {
   const ended = once(server, "close");
   const timer = setTimeout(() => server.closeAllConnections(), graceMs);
   // Closing resets connections that were not accepted yet, and those on which nothing was read.
@@ -113,6 +126,7 @@ async function closing(server: Server, graceMs: number): Promise<void> {
   PlainServer.prototype.close.call(server);
   await lastCall(0);
   server.close();
+  for (const socket of unready.values()) socket.destroy();
   await ended;
   clearTimeout(timer);
 }
@@ -127,6 +141,7 @@ export async function listen(fetch: Fetch, options: ListenOptions): Promise<List
     return response;
   };
   const server = await makeServer(answer, options);
+  const unready = options.tls === undefined ? new Map<string, Socket>() : unsecured(server);
   server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(refused(error, options)));
@@ -139,7 +154,7 @@ export async function listen(fetch: Fetch, options: ListenOptions): Promise<List
     port,
     close: (graceMs) => {
       isClosing = true;
-      return closing(server, graceMs);
+      return closing(server, graceMs, unready);
     },
   };
 }

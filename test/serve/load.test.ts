@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { connect } from "node:net";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { fetching, poissonLoad, summary } from "../../scripts/serve/load.js";
@@ -173,15 +174,24 @@ test("5,000 malformed requests: each is answered as the sender's fault, and the 
 
 const openssl = spawnSync("openssl", ["version"]).status === 0;
 
+/** A certificate that nobody signed, and its key. */
+function certified(name: string): { readonly certificate: string; readonly key: string } {
+  const [certificate, key] = ["cert", "key"].map((each) => join(served.folder, `${name}.${each}.pem`)) as [string, string];
+  const words = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+  const made = spawnSync("openssl", [...words, "-subj", "/CN=models.example", "-keyout", key, "-out", certificate]);
+  assert.equal(made.status, 0, String(made.stderr));
+  return { certificate, key };
+}
+
+test("a connection that never begins TLS does not hold the end up", { skip: !openssl, timeout: 60_000 }, async () => {
+  const secure = await testServer([], { linear: linearFile }, { tls: certified("silent") });
+  const silent = connect(Number(new URL(secure.url).port), "127.0.0.1");
+  await once(silent, "connect");
+  await secure[Symbol.asyncDispose]();
+});
+
 test("a reload over TLS knows a certificate that nobody signed by its file", { skip: !openssl }, async () => {
-  const make = (name: string) => {
-    const [certificate, key] = ["cert", "key"].map((each) => join(served.folder, `${name}.${each}.pem`)) as [string, string];
-    const words = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-    const made = spawnSync("openssl", [...words, "-subj", "/CN=models.example", "-keyout", key, "-out", certificate]);
-    assert.equal(made.status, 0, String(made.stderr));
-    return { certificate, key };
-  };
-  const [tls, others] = [make("own"), make("other")];
+  const [tls, others] = [certified("own"), certified("other")];
   await using secure = await testServer([], { linear: linearFile }, { tls });
   const { port } = new URL(secure.url);
   const before = secure.server.pool.pidOf("linear");

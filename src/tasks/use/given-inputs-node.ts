@@ -62,9 +62,11 @@ function imageOf(given: GivenInput, i: number): Uint8Array {
   if (typeof found !== "string")
     throw new DataError(`${at(i)}: expected an image in base64, or an object with "image", got something else`);
   const base64 = found.replace(/^data:image\/[\w.+-]+;base64,/, "");
-  if (base64 === "" || !/^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(base64))
+  const bytes = new Uint8Array(Buffer.from(base64, "base64"));
+  // One character alone is no byte.
+  if (bytes.length === 0 || !/^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(base64))
     throw new DataError(`${at(i)}: expected an image in base64, got another text`);
-  return new Uint8Array(Buffer.from(base64, "base64"));
+  return bytes;
 }
 
 /** Looks at the beginning and the end of each image before anything is decoded. */
