@@ -1,12 +1,12 @@
 /**
- * @module `npm run serve-figures -- NAME [--seconds N] [--count N] [--rate N] [--threads N] [--model FILE.gguf] [--python PYTHON] [--record]`: measurements of `descent serve`, each as one JSON document, which `--record` keeps in benchmarks/serve.json.
+ * @module `npm run serve-figures -- NAME [--seconds N] [--count N] [--rate N] [--threads N] [--model FILE.gguf] [--peer FOLDER] [--record]`: measurements of `descent serve`, each as one JSON document, which `--record` keeps in benchmarks/serve.json.
  * Linux. A load's requests have one text of 32 tokens each, for a classifier of 4 layers × 256.
  *
  * - `capacity`: texts a second beside bare onnxruntime with the same batches, with a processor that the engine leaves to HTTP and without, and p50 and p99 at 70 % of it; with `--threads` one of both.
  * - `overload`: three times the capacity: answers by status, latencies of those accepted in the first and the last third, memory.
  * - `reloads`, `soak`: memory over `--count` reloads, and over `--seconds` at `--rate` requests a second, or half of the capacity; requests that were lost.
  * - `malformed`: `--count` requests that are none.
- * - `decode`: tokens a second of one stream of `--model`, beside llama.cpp through `llama-cpp-python` where `--python` has it, in turns.
+ * - `decode`: tokens a second of one stream of `--model`, beside llama.cpp where `--peer` has it (`llama-decode.mjs`), in turns.
  * - `batching`: what running together gains.
  */
 import { execFileSync } from "node:child_process";
@@ -34,7 +34,7 @@ const { values, positionals } = parseArgs({
     rate: { type: "string" },
     threads: { type: "string" },
     model: { type: "string", default: "SmolLM2-135M-Instruct.Q4_1.gguf" },
-    python: { type: "string", default: process.env["DESCENT_BENCH_PYTHON"] ?? "python3" },
+    peer: { type: "string" },
     record: { type: "boolean", default: false },
     bare: { type: "string" },
   },
@@ -212,7 +212,7 @@ const soak = () =>
     const length = seconds(3600);
     const rate = Number(values.rate ?? (await closedLoad(send, AT_ONCE, 10)).rate / 2);
     const watched = watch(served, Math.max(1, length / 60) * 1000);
-    const outcomes = await poissonLoad(send, { rate, seconds: length, seed: 4 });
+    const outcomes = await poissonLoad(send, { rate, seconds: length, seed: 4, mayPause: true });
     watched.stop();
     // The first sixth is left for caches to fill.
     const later = watched.samples.filter(({ at }) => at >= length / 6).map(({ http, engines }) => http + engines);
@@ -286,11 +286,9 @@ async function readBandwidth(threads: number): Promise<number> {
   return Math.max(...rates);
 }
 
-/** Bytes of a GGUF file's weights in float32. */
-async function weightBytes(path: string): Promise<number> {
-  const { weights } = await openGguf(path);
-  return [...weights.values()].reduce((sum, { data }) => sum + 4 * data.length, 0);
-}
+/** Bytes that a token reads of a GGUF file: each weight once, in the file's own form. */
+const weightBytes = async (path: string): Promise<number> =>
+  [...(await openGguf(path)).stored.values()].reduce((sum, { bytes }) => sum + bytes.length, 0);
 
 const PROMPT = "The history of the city begins";
 const WRITTEN = 128;
@@ -318,35 +316,26 @@ async function decode() {
   const threads = cpus().length;
   await using served = await startServe(`chat=${values.model}`, "--threads", String(threads));
   await streamRate(served.url);
-  const script = join("scripts", "serve", "llama_decode.py");
-  const python = (): number | undefined => {
-    try {
-      const words = [script, values.model, PROMPT, String(WRITTEN), String(threads)];
-      return Number(
-        execFileSync(values.python, words, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] })
-          .trim()
-          .split("\n")
-          .at(-1),
-      );
-    } catch {
-      return undefined;
-    }
-  };
+  const script = join("scripts", "serve", "llama-decode.mjs");
+  const peer = (folder: string): number =>
+    Number(
+      execFileSync(process.execPath, [script, folder, values.model, PROMPT, String(WRITTEN), String(threads)], {
+        encoding: "utf8",
+      }),
+    );
   const [ours, theirs]: [number[], number[]] = [[], []];
   for (let round = 0; round < count(5); round++) {
     say(`round ${round + 1}`);
     ours.push(await streamRate(served.url));
-    const rate = python();
-    if (rate !== undefined) theirs.push(rate);
+    if (values.peer !== undefined) theirs.push(peer(values.peer));
   }
   const [own, other] = [quantile(ours, 0.5), quantile(theirs, 0.5)];
   const bound = (await readBandwidth(threads)) / (await weightBytes(values.model));
   return {
     tokensPerSecond: rounded(own),
-    // Each token reads each weight once, in the form in which it is computed: float32.
     memoryBound: rounded(bound),
     shareOfMemoryBound: rounded(own / bound, 3),
-    llamaCpp: theirs.length === 0 ? "not installed" : rounded(other),
+    llamaCpp: theirs.length === 0 ? "not given" : rounded(other),
     share: theirs.length === 0 ? undefined : rounded(own / other, 3),
     rounds: { ours: ours.map((each) => rounded(each)), llamaCpp: theirs.map((each) => rounded(each)) },
     memoryMiB: rounded(totalOf(served)),

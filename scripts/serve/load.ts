@@ -18,6 +18,8 @@ export interface LoadOptions {
   readonly seconds: number;
   readonly seed: number;
   readonly signal?: AbortSignal;
+  /** Goes on from where it was kept from running for more than a second, in place of sending all at once what was due meanwhile. */
+  readonly mayPause?: boolean;
 }
 
 /** Sends a request, and gives its status and, of one that failed, what it was told. */
@@ -32,9 +34,12 @@ export const fetching =
   };
 
 /** Sends requests at the times of a Poisson process. */
-export async function poissonLoad(send: Send, { rate, seconds, seed, signal }: LoadOptions): Promise<Outcome[]> {
+export async function poissonLoad(
+  send: Send,
+  { rate, seconds, seed, signal, mayPause = false }: LoadOptions,
+): Promise<Outcome[]> {
   const random = new Random(seed, "arrivals");
-  const start = performance.now();
+  let start = performance.now();
   const pending: Promise<Outcome>[] = [];
   let due = 0;
   for (let i = 0; ; i++) {
@@ -42,6 +47,7 @@ export async function poissonLoad(send: Send, { rate, seconds, seed, signal }: L
     if (due > seconds * 1000 || signal?.aborted === true) break;
     const at = due;
     const wait = start + at - performance.now();
+    if (mayPause && wait < -1000) start -= wait;
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
     pending.push(outcomeOf(send(i), start, at));
   }
