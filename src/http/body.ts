@@ -100,7 +100,7 @@ async function sentBody(request: Request, { maxBodyBytes, bodyTimeoutMs }: BodyL
   }
 }
 
-/** What was packed, unpacked as far as it may be large: a few bytes can stand for very many. */
+/** Unpacks bytes as far as they may be large: a few can stand for very many. */
 async function unpacked(
   bytes: Uint8Array<ArrayBuffer>,
   format: CompressionFormat,

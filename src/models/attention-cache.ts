@@ -159,7 +159,7 @@ export class GrowingCache implements AttentionCache {
 /** int32 [N]: filled positions of each text. */
 const filledLengths = ({ batch }: CacheShape): Tensor => input("cache.length", [batch], "int32");
 
-/** What is added to scores [N, h, T, C] of a past of which the first `cache.length` positions are filled: [N, 1, 1, C]. */
+/** The term added to scores [N, h, T, C] of a past of which the first `cache.length` positions are filled: [N, 1, 1, C]. */
 export function roomPenalty(shape: CacheShape): Tensor {
   const lengths = filledLengths(shape).reshape([shape.batch, 1, 1, 1]);
   return penalty(arange(shape.past).cast("int32").less(lengths), shape.dtype ?? "float32");

@@ -303,7 +303,7 @@ class Dequantizer {
     return [0, 1].every((i) => values(some[i]) === values(others[i]));
   }
 
-  /** What a rounding does beside rounding: values are held in its range. A weight is left as it is. */
+  /** Holds values in the range of a rounding. A weight is left as it is. */
   #held(node: NodeProto): NodeProto[] {
     const [x = "", scaleName = "", zeroName = ""] = node.inputs;
     const [scale, zero] = [this.#numbers(scaleName), this.#numbers(zeroName)];

@@ -189,7 +189,7 @@ interface GraphRunInfo extends TaskInfo {
   readonly imageShape?: readonly number[];
 }
 
-/** What a run's graph demands of data, as it was found when its training began. */
+/** The demands of a run's graph on data, as they were found when its training began. */
 function planOfRun({ graph, mean, deviation, imageShape }: GraphRunInfo): GraphPlan {
   const scale = mean === undefined ? {} : { mean, deviation };
   return { info: { ...scale, graph }, loading: imageShape === undefined ? {} : { imageShape }, notes: [] };

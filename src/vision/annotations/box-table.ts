@@ -157,7 +157,7 @@ function cornersIn(fields: readonly string[], { columns, form }: Layout, where: 
   return form === "middle" ? [a - c / 2, b - d / 2, a + c / 2, b + d / 2] : [a, b, a + c, b + d];
 }
 
-/** What rows say of one image. */
+/** An image, as its rows have it. */
 interface Found {
   readonly boxes: AnnotatedBox[];
   size: { readonly width: number; readonly height: number } | undefined;
