@@ -31,7 +31,8 @@ export function looksLikeRasa(head: string, extension: string): boolean {
   return extension === "json" && head.includes('"rasa_nlu_data"');
 }
 
-const MARK = /\[([^\]]+?)\](?:\(([^:)]+?)(?::[^)]+)?\)|\{([^}]+?)\}|\[(.*?)\])/g;
+/** An entity in a text; what belongs to it is short, so that a line of brackets takes no time. */
+const MARK = /\[([^[\]]{1,500})\](?:\(([^:)]{1,200})(?::[^)]{1,500})?\)|\{([^}]{1,1000})\}|\[([^\]]{1,2000})\])/g;
 const markSchema = z.looseObject({ entity: z.string().min(1) });
 
 /** A text without its marks, and the spans that they are. Of several entities in one mark the first counts. */
@@ -124,13 +125,22 @@ function parseYaml(content: string, where: string): ReadUtterances {
   return all.read;
 }
 
+/** A text with its comments empty, so that lines keep their numbers. */
+function withoutComments(text: string): string {
+  let [kept, from] = ["", 0];
+  for (let open = text.indexOf("<!--"); open >= 0; open = text.indexOf("<!--", from)) {
+    const close = text.indexOf("-->", open);
+    if (close < 0) break;
+    kept += text.slice(from, open) + text.slice(open, close).replaceAll(/[^\n]/g, "");
+    from = close + 3;
+  }
+  return kept + text.slice(from);
+}
+
 function parseMarkdown(content: string, where: string): ReadUtterances {
   const all = new Collection(where);
   let intent: string | undefined;
-  for (const [i, line] of content
-    .replaceAll(/<!--[\s\S]*?-->/g, (comment) => comment.replaceAll(/[^\n]/g, ""))
-    .split(/\r?\n/)
-    .entries()) {
+  for (const [i, line] of withoutComments(content).split(/\r?\n/).entries()) {
     const section = /^##\s*(\w+):\s*(.*\S)/.exec(line);
     if (section !== null) {
       intent = section[1] === "intent" ? section[2] : undefined;

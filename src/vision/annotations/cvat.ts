@@ -53,7 +53,8 @@ const LISTS = new Set([
 ]);
 
 /** Tells whether a text looks like CVAT's format. */
-export const looksLikeCvat = (text: string): boolean => /^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<annotations[\s>]/s.test(text);
+export const looksLikeCvat = (text: string): boolean =>
+  /^\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<annotations[\s>]/s.test(text);
 
 const cornersOf = (text: string): Outline =>
   text.split(";").map((point) => {
