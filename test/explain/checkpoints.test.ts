@@ -108,6 +108,24 @@ test("a DistilBERT tuned with adapters: the run's explanations are Captum's of w
   }
 });
 
+test("hiding a word of one token does what taking it away does", async () => {
+  const folder = join(root, "distilbert-classifier");
+  const { text } = expectedOf("distilbert-classifier");
+  await using model = (await openModel(folder, { threads: 1 })).model;
+  const question = { run: folder, target: "negative" };
+  const { explanations } = await explainInputs(model, await readInputs(model, [text], {}), {
+    methods: ["occlusion", "feature-ablation"],
+    question,
+    threads: 1,
+  });
+  const [hidden = [], taken = []] = explanations.map((one) => contributions(one));
+  const counts = new Map<number, number>();
+  for (const part of explanations[0]?.view.parts?.partOf ?? []) counts.set(part, (counts.get(part) ?? 0) + 1);
+  const single = taken.flatMap((_, i) => (counts.get(i) === 1 ? [i] : []));
+  assert.ok(single.length >= 3, `words of one token: ${single.length}`);
+  close(single.map((i) => hidden[i]?.value ?? NaN), single.map((i) => taken[i]?.value ?? NaN), 1e-4, "a word");
+});
+
 for (const name of ["bert-classifier", "distilbert-classifier", "distilbert-labels"])
   test(`${name}: the labels and probabilities of transformers`, async () => {
     const { text, answer = [] } = expectedOf(name);

@@ -7,16 +7,6 @@ import type { ExampleAttribution } from "../../explain/index.js";
 import type { View, ViewParts } from "../view.js";
 import type { Explanation } from "./explain-node.js";
 
-/** Methods that give each element of a window what the whole window does: of those, a part's mean is meant, not their sum. */
-const REPEATED: ReadonlySet<Explanation["method"]> = new Set(["occlusion"]);
-
-/** A part's mean over its elements, where `sums` has their sum. */
-const meansOf = ({ partOf }: ViewParts, sums: readonly number[], each: number): number[] => {
-  const counts = sums.map(() => 0);
-  for (const part of partOf) if (part >= 0) counts[part] = (counts[part] as number) + each;
-  return sums.map((sum, i) => sum / Math.max(1, counts[i] as number));
-};
-
 /** A part's sum of its elements, of attributions of one example whose first axis has `length` positions. */
 function partSums({ names, partOf }: ViewParts, values: Float64Array, length: number): number[] {
   const each = values.length / length;
@@ -35,7 +25,7 @@ const titled = ({ input }: View, names: readonly string[]): readonly string[] =>
 
 /** The sum of a part's elements, and its name; of a text that was written, over all of its tokens. */
 export function contributions(explanation: Explanation): Contribution[] {
-  const { view, method, values, shape, example, tokens } = explanation;
+  const { view, values, shape, example, tokens } = explanation;
   if (tokens !== undefined) {
     const rows = tokenRows(explanation);
     return (view.parts?.names ?? []).map((label, i) => ({ label, value: rows.reduce((sum, row) => sum + (row[i] ?? 0), 0) }));
@@ -44,10 +34,8 @@ export function contributions(explanation: Explanation): Contribution[] {
   const { parts } = view;
   if (found !== undefined) return titled(view, found.names).map((label, i) => ({ label, value: found.values[i] as number }));
   if (parts === undefined) return [];
-  const length = shape[0] ?? 1;
-  const sums = partSums(parts, values, length);
-  const given = REPEATED.has(method) ? meansOf(parts, sums, values.length / length) : sums;
-  return titled(view, parts.names).map((label, i) => ({ label, value: given[i] as number }));
+  const sums = partSums(parts, values, shape[0] ?? 1);
+  return titled(view, parts.names).map((label, i) => ({ label, value: sums[i] as number }));
 }
 
 /** For each token that was written, the sum of each part of what was read. */
@@ -60,6 +48,9 @@ export function tokenRows({ view: { parts }, values, shape, tokens = [] }: Expla
       found?.values ?? partSums(parts, values.subarray(t * each, (t + 1) * each), length),
   );
 }
+
+/** Methods that give each channel of a pixel what all of them do together: of those, the mean is meant, not their sum. */
+const REPEATED: ReadonlySet<Explanation["method"]> = new Set(["occlusion"]);
 
 /** One value a pixel, summed over channels: [H, W] of attributions [C, H, W]. */
 export function pixelMap({ method, values, shape }: Explanation): Float64Array {
