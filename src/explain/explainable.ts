@@ -43,6 +43,8 @@ export interface OtherInput {
 export interface Parts {
   /** One name a part, for pictures and tables. */
   readonly names: readonly string[];
+  /** The part of each element of the features, −1 for one that is always there; left out where a part is more than its elements. */
+  readonly partOf?: Int32Array;
   /** M: how many examples of a background stand for each coalition, whose mean score counts; left out, 1. */
   readonly backgrounds?: number;
   /** Makes the S · M inputs that coalitions stand for, those of one together. Coalitions are [S, parts], row-major, 1 for a part that is present. */

@@ -49,3 +49,22 @@ const MEASURES: Readonly<Record<string, Bilingual>> = {
 
 /** Returns the title of a measure of faithfulness, with its better direction. */
 export const measureTitle = (measure: string): Bilingual => own(MEASURES, measure) ?? `${measure}:`;
+
+const FIGURES: Readonly<Record<string, Bilingual>> = {
+  steps: { en: "points of the path:", zh: "路径上的点数：" },
+  r2: { en: "r², 1 is best:", zh: "r²（1 最好）：" },
+  intercept: { en: "intercept:", zh: "截距：" },
+  stability: { en: "stability, 1 is best:", zh: "稳定度（1 最好）：" },
+  coalitions: { en: "coalitions:", zh: "联盟数：" },
+  orders: { en: "orders:", zh: "排列数：" },
+  windows: { en: "windows:", zh: "窗口数：" },
+  channels: { en: "channels:", zh: "通道数：" },
+  radius: { en: "radius:", zh: "半径：" },
+  l2: { en: "length of the change (L2):", zh: "扰动的长度（L2）：" },
+  marginBefore: { en: "margin before:", zh: "扰动前的差距：" },
+  marginAfter: { en: "margin after:", zh: "扰动后的差距：" },
+  turned: { en: "answer turned (1 is yes):", zh: "答案改变（1 为是）：" },
+};
+
+/** Returns the title of a method's own figure. */
+export const figureTitle = (figure: string): Bilingual => own(FIGURES, figure) ?? `${figure}:`;

@@ -115,15 +115,24 @@ test("hiding a word of one token does what taking it away does", async () => {
   const question = { run: folder, target: "negative" };
   const { explanations } = await explainInputs(model, await readInputs(model, [text], {}), {
     methods: ["occlusion", "feature-ablation"],
+    measures: ["insertion", "max-sensitivity"],
     question,
     threads: 1,
   });
+  // Parts of a text are measured as tokens are.
+  for (const { faithfulness } of explanations)
+    assert.ok(Number.isFinite(faithfulness.insertion) && Number.isFinite(faithfulness["max-sensitivity"]));
   const [hidden = [], taken = []] = explanations.map((one) => contributions(one));
   const counts = new Map<number, number>();
   for (const part of explanations[0]?.view.parts?.partOf ?? []) counts.set(part, (counts.get(part) ?? 0) + 1);
   const single = taken.flatMap((_, i) => (counts.get(i) === 1 ? [i] : []));
   assert.ok(single.length >= 3, `words of one token: ${single.length}`);
-  close(single.map((i) => hidden[i]?.value ?? NaN), single.map((i) => taken[i]?.value ?? NaN), 1e-4, "a word");
+  close(
+    single.map((i) => hidden[i]?.value ?? NaN),
+    single.map((i) => taken[i]?.value ?? NaN),
+    1e-4,
+    "a word",
+  );
 });
 
 for (const name of ["bert-classifier", "distilbert-classifier", "distilbert-labels"])

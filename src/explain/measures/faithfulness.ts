@@ -34,7 +34,7 @@ export type Faithfulness = Partial<Record<MeasureName, number>>;
  *
  * Values of maps count evenly for all channels of a pixel, values of parts evenly for all elements of a part. Units that are taken away are pixels of
  * images, tokens of texts, columns of tables.
- * Errors: ConfigError for unknown measures, and for attributions that are not of the model's features (parts of a text that a task made).
+ * Errors: ConfigError for unknown measures, and for attributions that are not of the model's features (columns of categories).
  * `given` is the batch [N, ..] that was attributed.
  */
 export async function faithfulness(
@@ -91,6 +91,7 @@ function contextOf(
   const { model } = explainer;
   const shape = input.features.shape.slice(1);
   const { unitOf, units } = unitsOf(model, shape);
+  const partOf = model.parts?.(input)?.partOf;
   // The settings that it was made with; which are of which type the method's row says.
   const made = attribution.settings as Partial<Settings>;
   const how: ExplainOptions = { ...made, ...options.explain, method: attribution.method, target };
@@ -101,7 +102,7 @@ function contextOf(
   return {
     x: input.features,
     baseline,
-    values: featureValues(model, attribution, i, shape),
+    values: featureValues(model, attribution, i, shape, partOf),
     unitOf,
     units,
     score: async (features) => {
@@ -110,21 +111,23 @@ function contextOf(
       const [, k = 1] = scores.shape;
       return Float64Array.from({ length: count }, (_, s) => Number(scores.data[s * k + target]));
     },
-    explain: async (features) => featureValues(model, await explainer.explain({ features, ...others(1) }, how), 0, shape),
+    explain: async (features) => featureValues(model, await explainer.explain({ features, ...others(1) }, how), 0, shape, partOf),
     random: (...key) => new Random(options.seed ?? 0, ...key),
   };
 }
 
-/** One value for each element of the features of example i. ConfigError for attributions that are not of the model's features. */
+/** One value for each element of the features of example i; `partOf`: elements of parts that do not say them. ConfigError for attributions that are not of the model's features. */
 export function featureValues(
   model: Explainable,
   { values, examples }: Attribution,
   i: number,
   shape: readonly number[],
+  partOf?: Int32Array,
 ): Float64Array {
   const size = sizeOf(shape);
   const parts = examples[i]?.parts;
-  if (parts?.partOf !== undefined) return toNumbers(spreadParts(parts.values, parts.partOf, shape, true));
+  const elements = parts?.partOf ?? partOf;
+  if (parts !== undefined && elements !== undefined) return toNumbers(spreadParts(parts.values, elements, shape, true));
   const own = toNumbers(takeRows(values, i, i + 1));
   if (own.length === size) return own;
   const axes = imageAxes(model.features);

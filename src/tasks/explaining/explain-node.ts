@@ -145,7 +145,8 @@ async function measuredOf(
   options: Pick<FaithfulnessOptions, "explain" | "samples"> & { readonly measures: readonly MeasureName[] },
 ): Promise<Faithfulness> {
   const [parts] = attribution.examples.map((example) => example.parts);
-  if (options.measures.length === 0 || (parts !== undefined && parts.partOf === undefined)) return {};
+  const known = parts === undefined ? undefined : (parts.partOf ?? explainer.model.parts?.(input)?.partOf);
+  if (options.measures.length === 0 || (parts !== undefined && known === undefined)) return {};
   const measured = await faithfulness(explainer, input, attribution, options);
   const mean = (name: MeasureName): number =>
     measured.reduce((sum, one) => sum + (one[name] ?? NaN), 0) / Math.max(1, measured.length);

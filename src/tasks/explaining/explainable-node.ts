@@ -60,7 +60,8 @@ function partsOf(view: ViewParts, given: ExplainInput, background?: ExplainInput
     });
     return { features: fromNumbers(given.features.dtype, [rows, ...shape], data), others: Object.fromEntries(others) };
   };
-  return { names, backgrounds, compose };
+  if (categoryPartOf !== undefined) return { names, backgrounds, compose };
+  return { names, partOf: Int32Array.from({ length: size }, (_, e) => partOf[Math.floor(e / each)] ?? -1), backgrounds, compose };
 }
 
 /** An example that can be explained. */

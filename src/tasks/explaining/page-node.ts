@@ -2,7 +2,7 @@
 import type { Bilingual, Language } from "../../charts/charts.js";
 import type { PageInput, PageMap } from "../../report/explanation-page.js";
 import { explanationPage } from "../../report/explanation-page.js";
-import { measureTitle, methodTitle } from "../../report/explanation-words.js";
+import { figureTitle, measureTitle, methodTitle } from "../../report/explanation-words.js";
 import type { View } from "../view.js";
 import type { Explanation, Unexplained } from "./explain-node.js";
 import { contributions, pixelMap, tokenRows } from "./summary.js";
@@ -38,7 +38,10 @@ function mapOf(one: Explanation): PageMap {
       ...(example.gap === undefined ? [] : [{ name: GAP, value: formatSignificant(example.gap) }]),
       ...(lost.length === 0 ? [] : [{ name: LOST, value: lost.join(", ") }]),
       ...Object.entries(faithfulness).map(([name, value]) => ({ name: measureTitle(name), value: formatSignificant(value) })),
-      ...Object.entries(example.figures ?? {}).map(([name, value]) => ({ name: `${name}:`, value: formatSignificant(value) })),
+      ...Object.entries(example.figures ?? {}).map(([name, value]) => ({
+        name: figureTitle(name),
+        value: formatSignificant(value),
+      })),
     ],
     remarks,
   };
