@@ -1,11 +1,12 @@
 /**
  * @module Predicted against measured: peak memory and time of a training step over the zoo and the default of every task. `npm run cost-calibration -- --data FOLDER --out FILE.md`.
  *
- * Each model runs in a process of its own. Times are the least of several steps, since other work on the machine only ever slows them; with DESCENT_THREADS=1 they are the
+ * Each model runs in a process of its own. With `--rows FILE.jsonl` each row is kept there as it is measured, and what the file has is not measured again, so that a machine can be
+ * measured in pieces (`--only NAME,NAME`) while it is quiet. Times are the least of several steps, since other work on the machine only ever slows them; with DESCENT_THREADS=1 they are the
  * processor's time, which other work does not stretch, and the times of tasks, which are not known so, are left out.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -217,34 +218,57 @@ function markdown(rows: readonly Row[]): string {
   ].join("\n");
 }
 
+/** Rows that a file of an earlier run has. */
+const rowsIn = (file: string): Row[] =>
+  readFileSync(file, "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const row = JSON.parse(line) as { readonly [key in keyof Row]: Row[key] | null };
+      // JSON writes a time that is not known as null.
+      return { ...row, predictedMs: row.predictedMs ?? NaN, measuredMs: row.measuredMs ?? NaN } as Row;
+    });
+
+/** Trains a model of the zoo in a process of its own. */
+function measureApart(name: string): Row {
+  const { stdout, stderr, status } = spawnSync(process.execPath, [fileURLToPath(import.meta.url), "--model", name], {
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(`${name}: ${stderr}`);
+  return JSON.parse(stdout) as Row;
+}
+
 const { values } = parseArgs({
   options: {
     model: { type: "string" },
     data: { type: "string" },
     out: { type: "string" },
     only: { type: "string" },
+    rows: { type: "string" },
   },
 });
 if (values.model !== undefined) {
   process.stdout.write(JSON.stringify(await measureModel(values.model)));
 } else {
-  const rows: Row[] = [];
-  const isAsked = (name: string): boolean => values.only === undefined || values.only.split(",").includes(name);
-  const names = [...ZOO.map(([name]) => name as string), ...Object.keys(DECODERS)].filter(isAsked);
-  for (const name of names) {
-    const { stdout, stderr, status } = spawnSync(process.execPath, [fileURLToPath(import.meta.url), "--model", name], {
-      encoding: "utf8",
-    });
-    if (status !== 0) throw new Error(`${name}: ${stderr}`);
-    rows.push(JSON.parse(stdout) as Row);
-    process.stderr.write(`${stdout}\n`);
+  const { data, rows: file } = values;
+  const rows = file !== undefined && existsSync(file) ? rowsIn(file) : [];
+  const known = new Set(rows.map(({ name }) => name));
+  const asked = values.only?.split(",");
+  const all: [string, () => Row][] = [...ZOO.map(([name]) => name as string), ...Object.keys(DECODERS)].map((name) => [
+    name,
+    () => measureApart(name),
+  ]);
+  if (data !== undefined) for (const [task, set = ""] of TASKS) all.push([task, () => measureTask(task, set, data)]);
+  for (const [name, measure] of all) {
+    if (known.has(name) || asked?.includes(name) === false) continue;
+    const row = measure();
+    rows.push(row);
+    const line = `${JSON.stringify(row)}\n`;
+    if (file !== undefined) appendFileSync(file, line);
+    process.stderr.write(line);
   }
-  const folder = values.data;
-  for (const [task, data = ""] of folder === undefined ? [] : TASKS.filter(([name]) => isAsked(name))) {
-    rows.push(measureTask(task, data, folder as string));
-    process.stderr.write(`${JSON.stringify(rows.at(-1))}\n`);
-  }
-  const table = markdown(rows);
+  const places = new Map(all.map(([name], i) => [name, i]));
+  const table = markdown([...rows].sort((a, b) => (places.get(a.name) ?? 0) - (places.get(b.name) ?? 0)));
   if (values.out === undefined) process.stdout.write(table);
   else writeFileSync(values.out, table);
 }
