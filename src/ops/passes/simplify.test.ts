@@ -17,6 +17,16 @@ test("products and quotients with ones are left out", () => {
   assert.deepEqual(opsOf(x.exp().div(one.reshape([1]).expand([3]))), ["Input", "Exp"]);
 });
 
+test("a single number is not spread over what it meets", () => {
+  const c = input("c", []);
+  assert.deepEqual(opsOf(x.exp().mul(c.expand([2, 3]))), ["Input", "Input", "Exp", "Mul"]);
+  assert.deepEqual(opsOf(c.reshape([1, 1]).expand([2, 3]).sub(x.exp())), ["Input", "Input", "Exp", "Sub"]);
+  assert.ok(!opsOf(grad(x.exp().mean(), x)).includes("Expand"));
+  // Spread over more than the other operand has, or different from place to place: it stays.
+  assert.ok(opsOf(x.exp().mul(c.expand([4, 2, 3]))).includes("Expand"));
+  assert.ok(opsOf(x.exp().mul(input("row", [3]).exp().expand([2, 3]))).includes("Expand"));
+});
+
 test("the gradient of a sum of products is the other factor", () => {
   const dy = input("dy", [2, 3]);
   assert.deepEqual(opsOf(grad(x.exp().mul(dy).sum(), x)), ["Input", "Input", "Exp", "Mul"]);

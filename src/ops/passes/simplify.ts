@@ -3,7 +3,7 @@
  * meet a product at once.
  */
 import type { Graph, Node, Tensor, TensorData } from "../../graph/index.js";
-import { isLeaf, rewriteGraph, sameShape, withScope } from "../../graph/index.js";
+import { copyNode, isLeaf, rewriteGraph, sameShape, withScope } from "../../graph/index.js";
 import { countUses } from "./fuse.js";
 import { onRows } from "./rows.js";
 
@@ -18,6 +18,28 @@ function withoutOnes({ op, outputs: [y] }: Node, [a, b]: readonly (Tensor | null
   if ((op !== "Mul" && op !== "Div") || !a || !b || y === undefined) return undefined;
   const same = isOnes(b) ? a : op === "Mul" && isOnes(a) ? b : undefined;
   return same !== undefined && sameShape(same.shape, y.shape) ? same : undefined;
+}
+
+/** Ops of two operands that spread a single number by themselves. */
+const SPREADING: ReadonlySet<string> = new Set(["Add", "Sub", "Mul", "Div"]);
+
+/** The number [] that every element is; undefined where that is not seen. */
+function singleNumber(t: Tensor): Tensor | undefined {
+  const { op, inputs } = t.node;
+  if (op === "Expand" || op === "Reshape") return singleNumber(inputs[0] as Tensor);
+  if (t.rank === 0) return t;
+  return t.shape.every((d) => d === 1) ? t.reshape([]) : undefined;
+}
+
+/** x·c in place of x times c spread over x's shape, as the gradient of a mean has it. */
+function withoutSpreading(node: Node, [a, b]: readonly (Tensor | null)[]): Tensor | undefined {
+  const [y] = node.outputs;
+  if (!SPREADING.has(node.op) || !a || !b || y === undefined) return undefined;
+  const shrunk = (t: Tensor, other: Tensor): Tensor | undefined =>
+    t.shape.some((d) => d !== 1) && sameShape(other.shape, y.shape) ? singleNumber(t) : undefined;
+  const [left, right] = [shrunk(a, b), shrunk(b, a)];
+  if (right !== undefined) return copyNode(node, [a, right]).outputs[0];
+  return left === undefined ? undefined : copyNode(node, [left, b]).outputs[0];
 }
 
 const RESHAPES: ReadonlySet<string> = new Set(["Reshape", "Squeeze", "Unsqueeze"]);
@@ -44,7 +66,7 @@ export function simplifyGraph(graph: Graph): Graph {
   const uses = countUses(graph);
   const isUsed = (t: Tensor): boolean => uses.has(t);
   return rewriteGraph(graph, (node, inputs) => {
-    const same = withScope(node.scope, () => withoutOnes(node, inputs) ?? reshaped(node, inputs) ?? onRows(node, inputs, isUsed));
+    const same = withScope(node.scope, () => withoutOnes(node, inputs) ?? withoutSpreading(node, inputs) ?? reshaped(node, inputs) ?? onRows(node, inputs, isUsed));
     // A result of the graph stays a node of its own.
     if (same === undefined || (isLeaf(same.node) && results.has(node.outputs[0] as Tensor))) return undefined;
     return [same];
