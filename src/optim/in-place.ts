@@ -11,7 +11,7 @@ export interface UpdateKernels {
   rms(...args: readonly number[]): void;
   lion(...args: readonly number[]): void;
   decode(codes: number, scales: number, table: number, out: number, blocks: number): void;
-  encode(x: number, codes: number, scales: number, terms: number, signed: number, blocks: number): void;
+  encode(x: number, codes: number, scales: number, table: number, signed: number, blocks: number): void;
 }
 
 /** A parameter in the kernel's memory: addresses of it, its gradient and its slots, 0 for a slot that it does not have. */

@@ -52,6 +52,49 @@ export function codeOf(nonNegative: boolean): readonly CodeTerm[] {
   return [...terms, { start: startOf(first), gain: 0, offset: 0, most: 0 }];
 }
 
+const BITS = new DataView(new ArrayBuffer(4));
+
+/** The float32 number with these bits. */
+function fromBits(bits: number): number {
+  BITS.setUint32(0, bits);
+  return BITS.getFloat32(0);
+}
+
+/** The code of a number in 0…1, in float32 as the graph computes it. */
+const codeOfNumber = (a: number, terms: readonly CodeTerm[]): number =>
+  terms.reduce((sum, { start, gain, offset, most }) => {
+    const steps = Math.fround(Math.fround(a * gain) - offset);
+    return sum + Number(a >= start) + Math.floor(Math.min(Math.max(steps, 0), most));
+  }, 0);
+
+/** The upper 16 bits of 2⁻²⁶ and of 1: the least of `codeTable`'s entries stands for all that is less, too. */
+const [LEAST_ENTRY, LAST_ENTRY] = [12928, 16256];
+/** Entries of `codeTable`. */
+export const CODE_ENTRIES = LAST_ENTRY - LEAST_ENTRY + 1;
+
+/**
+ * The codes of numbers in 0…1 by their upper 16 bits: the code of the least number with those bits, and the number from which on it is one more. Such numbers lie closer
+ * to each other than the steps of the codes.
+ */
+export function codeTable(nonNegative: boolean): readonly { readonly code: number; readonly next: number }[] {
+  const terms = codeOf(nonNegative);
+  const at = (bits: number): number => codeOfNumber(fromBits(bits), terms);
+  return Array.from({ length: CODE_ENTRIES }, (_, i) => {
+    const entry = LEAST_ENTRY + i;
+    let low = i === 0 ? 0 : entry * 2 ** 16;
+    const code = at(low);
+    let high = entry === LAST_ENTRY ? low : entry * 2 ** 16 + 2 ** 16 - 1;
+    if (at(high) === code) return { code, next: Infinity };
+    // The code of `low` is less, that of `high` is not.
+    while (high - low > 1) {
+      const middle = Math.floor((low + high) / 2);
+      if (at(middle) === code) low = middle;
+      else high = middle;
+    }
+    return { code, next: fromBits(high) };
+  });
+}
+
 /** Steps of a decade. */
 const widthOf = (decade: number, nonNegative: boolean): number => 2 ** (nonNegative ? decade + 1 : decade);
 

@@ -6,7 +6,7 @@ import type { TensorData } from "../graph/index.js";
 import type { FlatParameter, UpdateKernels } from "../optim/in-place.js";
 import { IN_PLACE_FROM } from "../optim/in-place.js";
 import type { Optimizer } from "../optim/index.js";
-import { BLOCK, codeOf, codeValues, scaleName } from "../optim/state-precision.js";
+import { BLOCK, CODE_ENTRIES, codeTable, codeValues, scaleName } from "../optim/state-precision.js";
 import { UPDATE_WASM } from "../optim/kernels/wasm.js";
 import { fromBase64 } from "../util/base64.js";
 import { own } from "../util/record.js";
@@ -43,12 +43,15 @@ interface Bank {
 /** Blocks of codes that are worked on at once, and slots of an optimizer at most. */
 const [CHUNK, MOST_SLOTS] = [8, 3];
 
-/** Addresses of what state in 8 bits needs: values and terms of the codes, signed and never negative, and numbers to work on. Address 0 stands for a slot that is not there. */
+/** Bytes of a table of codes. */
+const TABLE_BYTES = Math.ceil((8 * CODE_ENTRIES) / 16) * 16;
+
+/** Addresses of what state in 8 bits needs: values and tables of the codes, signed and never negative, and numbers to work on. Address 0 stands for a slot that is not there. */
 const LAYOUT = {
   values: [16, 16 + 1024],
-  terms: [16 + 2048, 16 + 2048 + 128],
-  scratch: 16 + 2048 + 256,
-  end: 16 + 2048 + 256 + MOST_SLOTS * CHUNK * BLOCK * 4,
+  tables: [16 + 2048, 16 + 2048 + TABLE_BYTES],
+  scratch: 16 + 2048 + 2 * TABLE_BYTES,
+  end: 16 + 2048 + 2 * TABLE_BYTES + MOST_SLOTS * CHUNK * BLOCK * 4,
 } as const;
 
 const bytesOf = ({ dtype, shape }: Omit<Place, "name">): number => {
@@ -65,10 +68,14 @@ function bankOf(entries: readonly Entry[]): Bank {
   const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) });
   module ??= new WebAssembly.Module(fromBase64(UPDATE_WASM) as BufferSource);
   const { exports } = new WebAssembly.Instance(module, { host: { memory } });
-  for (const nonNegative of [0, 1] as const) {
+  const hasCodes = entries.some(({ places }) => places.some(({ dtype }) => dtype === "uint8"));
+  for (const nonNegative of hasCodes ? ([0, 1] as const) : []) {
     new Float32Array(memory.buffer, LAYOUT.values[nonNegative], 256).set(codeValues(nonNegative === 1));
-    const terms = codeOf(nonNegative === 1).flatMap(({ start, gain, offset, most }) => [start, gain, offset, most]);
-    new Float32Array(memory.buffer, LAYOUT.terms[nonNegative], terms.length).set(terms);
+    const table = new DataView(memory.buffer, LAYOUT.tables[nonNegative], TABLE_BYTES);
+    codeTable(nonNegative === 1).forEach(({ code, next }, i) => {
+      table.setInt32(8 * i, code, true);
+      table.setFloat32(8 * i + 4, next, true);
+    });
   }
   return { memory, kernels: exports as unknown as UpdateKernels };
 }
@@ -233,7 +240,7 @@ function* inChunks(
     for (const c of coded) {
       // Behind the last number is nothing, whatever a slot began with.
       if (left < blocks * BLOCK) new Float32Array(memory.buffer, c.scratch + left * 4, blocks * BLOCK - left).fill(0);
-      kernels.encode(c.scratch, c.codes + at, c.scales + scales, LAYOUT.terms[c.nonNegative], 1 - c.nonNegative, blocks);
+      kernels.encode(c.scratch, c.codes + at, c.scales + scales, LAYOUT.tables[c.nonNegative], 1 - c.nonNegative, blocks);
     }
   }
 }

@@ -9,7 +9,7 @@ import { byteSize, fromNumbers, Parameter, toNumbers } from "../graph/index.js";
 import { Module } from "../nn/index.js";
 import type { Json, Optimizer } from "../optim/index.js";
 import { adagrad, adam, adamW, chain, clipByGlobalNorm, lion, optimizerFrom, rmsprop, sgd, withState } from "../optim/index.js";
-import { codeOf, codeValues } from "../optim/state-precision.js";
+import { CODE_ENTRIES, codeOf, codeTable, codeValues } from "../optim/state-precision.js";
 import { platformRuntime } from "../runtime/index.js";
 import { TrainingState } from "./state.js";
 import { trainingStep } from "./step.js";
@@ -124,6 +124,31 @@ for (const [name, optimizer] of Object.entries(OPTIMIZERS)) {
     });
   }
 }
+
+test("the kernel's table gives each number the code that the graph computes", () => {
+  const bits = new DataView(new ArrayBuffer(4));
+  const numberOf = (of: number): number => (bits.setUint32(0, of), bits.getFloat32(0));
+  const bitsOf = (of: number): number => (bits.setFloat32(0, of), bits.getUint32(0));
+  for (const nonNegative of [false, true]) {
+    const table = codeTable(nonNegative);
+    assert.equal(table.length, CODE_ENTRIES);
+    const fromTable = (a: number): number => {
+      const entry = Math.max(0, (bitsOf(a) >>> 16) - (bitsOf(1) >>> 16) + CODE_ENTRIES - 1);
+      const { code, next } = table[entry] as (typeof table)[number];
+      return code + Number(a >= next);
+    };
+    const computed = (a: number): number =>
+      codeOf(nonNegative).reduce((all, { start, gain, offset, most }) => {
+        const steps = Math.fround(Math.fround(a * gain) - offset);
+        return all + Number(a >= start) + Math.floor(Math.min(Math.max(steps, 0), most));
+      }, 0);
+    // The steps of the codes from both sides, both ends of all entries, and what is less than the table's least.
+    const steps = table.filter(({ next }) => next < Infinity).map(({ next }) => bitsOf(next));
+    const entries = table.flatMap((_, i) => [(bitsOf(1) >>> 16) - i, (bitsOf(1) >>> 16) - i].map((top, end) => top * 2 ** 16 - end));
+    for (const of of [0, 1, bitsOf(1e-30), bitsOf(1e-20), ...steps.flatMap((step) => [step - 1, step, step + 1]), ...entries])
+      assert.equal(fromTable(numberOf(of)), computed(numberOf(of)), `${numberOf(of)}`);
+  }
+});
 
 test("resuming gives the same bits", async () => {
   const optimizer = optimizerFrom(golden.optimizers[0]?.optimizer as Json);

@@ -204,12 +204,11 @@
         (local.set $blocks (i32.sub (local.get $blocks) (i32.const 1)))
         (br $block))))
 
-  ;; Codes of numbers: the sum over eight terms (start, gain, offset, most) of [a >= start] + floor(min(max(a*gain - offset, 0), most)) with
-  ;; a = |x| / scale; where signed is not 0, 127 + code, or 127 - min(code, 127) of what is negative.
+  ;; Codes of numbers a = |x| / scale. A number's upper 16 bits name an entry of the table, from those of 2^-26 (what is less has that one, too) to those of 1: a code, and the
+  ;; number from which on it is one more. Where signed is not 0, 127 + code, or 127 - min(code, 127) of what is negative.
   (func (export "encode")
-    (param $x i32) (param $codes i32) (param $scales i32) (param $terms i32) (param $signed i32) (param $blocks i32)
-    (local $v v128) (local $a v128) (local $p v128) (local $most v128) (local $begun v128) (local $end i32) (local $term i32)
-    (local $scale f32) (local $rest f32)
+    (param $x i32) (param $codes i32) (param $scales i32) (param $table i32) (param $signed i32) (param $blocks i32)
+    (local $v v128) (local $a v128) (local $p v128) (local $q v128) (local $most v128) (local $end i32) (local $scale f32)
     (block $done
       (loop $block
         (br_if $done (i32.eqz (local.get $blocks)))
@@ -229,35 +228,32 @@
         (loop $next
           (local.set $v (v128.load (local.get $x)))
           (local.set $a (f32x4.abs (f32x4.div (local.get $v) (local.get $most))))
-          (local.set $p (f32x4.splat (f32.const 0)))
-          (local.set $rest (select (f32.const 127) (f32.const 254) (local.get $signed)))
-          (local.set $term (i32.add (local.get $terms) (i32.const 112)))
-          (block $all
-            (loop $each
-              (local.set $begun (f32x4.ge (local.get $a) (v128.load32_splat (local.get $term))))
-              (local.set $p
-                (f32x4.add (local.get $p)
-                  (f32x4.add
-                    (v128.and (local.get $begun) (f32x4.splat (f32.const 1)))
-                    (f32x4.floor
-                      (f32x4.min
-                        (f32x4.max
-                          (f32x4.sub
-                            (f32x4.mul (local.get $a) (v128.load32_splat offset=4 (local.get $term)))
-                            (v128.load32_splat offset=8 (local.get $term)))
-                          (f32x4.splat (f32.const 0)))
-                        (v128.load32_splat offset=12 (local.get $term)))))))
-              ;; Where all have come into a decade, those below it are full.
-              (if (i32x4.all_true (local.get $begun))
-                (then
-                  (local.set $p (f32x4.add (local.get $p) (f32x4.splat (local.get $rest))))
-                  (br $all)))
-              (br_if $all (i32.eq (local.get $term) (local.get $terms)))
-              (local.set $term (i32.sub (local.get $term) (i32.const 16)))
-              (local.set $rest
-                (f32.sub (local.get $rest) (f32.add (f32.const 1) (f32.load offset=12 (local.get $term)))))
-              (br $each)))
-          (local.set $p (i32x4.trunc_sat_f32x4_s (local.get $p)))
+          ;; Addresses of the entries.
+          (local.set $p
+            (i32x4.add
+              (i32x4.shl
+                (i32x4.sub
+                  (i32x4.min_s
+                    (i32x4.max_s (i32x4.shr_u (local.get $a) (i32.const 16)) (i32x4.splat (i32.const 12928)))
+                    (i32x4.splat (i32.const 16256)))
+                  (i32x4.splat (i32.const 12928)))
+                (i32.const 3))
+              (i32x4.splat (local.get $table))))
+          (local.set $q
+            (v128.load64_lane 1 (i32x4.extract_lane 3 (local.get $p))
+              (v128.load64_zero (i32x4.extract_lane 2 (local.get $p)))))
+          (local.set $p
+            (v128.load64_lane 1 (i32x4.extract_lane 1 (local.get $p))
+              (v128.load64_zero (i32x4.extract_lane 0 (local.get $p)))))
+          ;; The entry's code, and one more from its number on; of what is no number, 0.
+          (local.set $p
+            (v128.and
+              (i32x4.sub
+                (i8x16.shuffle 0 1 2 3 8 9 10 11 16 17 18 19 24 25 26 27 (local.get $p) (local.get $q))
+                (f32x4.ge
+                  (local.get $a)
+                  (i8x16.shuffle 4 5 6 7 12 13 14 15 20 21 22 23 28 29 30 31 (local.get $p) (local.get $q))))
+              (f32x4.eq (local.get $a) (local.get $a))))
           (if (local.get $signed)
             (then
               (local.set $p
