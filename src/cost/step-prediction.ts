@@ -16,8 +16,10 @@ export interface StepPrediction {
   readonly workingBytes: number;
   /** These and the engine's spare room. */
   readonly roomBytes: number;
-  /** The growth of the process: the engine's own, two copies of the state, what is alive at once, and the engine's spare room. */
+  /** The growth of the process: the engine's own, its session's, two copies of the state, what is alive at once, and the engine's spare room. */
   readonly bytes: number;
+  /** What of `bytes` the engine takes for the session itself, before it has run. */
+  readonly sessionBytes: number;
   /** Where the machine's rates are known. */
   readonly seconds?: number;
 }
@@ -26,9 +28,12 @@ export interface StepPrediction {
 const ENGINE_BYTES = 12 * 2 ** 20;
 /**
  * Room that the engine takes on the CPU beside what is alive: fragments of its arena, packed operands and the kernels' own buffers, which are more among convolutions; as shares of
- * the live values and of the largest result. Read off the growth of 16 trainings (perceptrons, convolutional networks, transformers; batches of 2 to 4096); benchmarks/cost.md.
+ * the live values and of the largest result. Read off the growth of 17 trainings of the zoo, once a session's own bytes were counted apart; benchmarks/cost.md.
  */
-const [SPARE_SHARE, CONVOLVING_SHARE, SPARE_LARGEST] = [0.15, 0.6, 3];
+const [SPARE_SHARE, CONVOLVING_SHARE, SPARE_LARGEST] = [0.15, 0.45, 1.5];
+
+/** What a session takes for each node of its graph: chains of 500, 1,500 and 3,000 nodes took 12, 13 and 8 KiB each. */
+const NODE_BYTES = 10 * 2 ** 10;
 
 /** Seconds that a run takes beside its nodes, and for each tensor that goes in or comes out: measured on small perceptrons. */
 const [RUN_SECONDS, TENSOR_SECONDS] = [1e-4, 1.5e-6];
@@ -52,6 +57,9 @@ export interface InPlaceUpdate {
   readonly slotBytes: number;
 }
 
+/** Bytes of a prepared graph's session, before it has run. */
+const sessionBytesOf = ({ nodes }: Graph): number => NODE_BYTES * nodes.filter((node) => !isLeaf(node)).length;
+
 const convolves = ({ nodes }: Graph): boolean => nodes.some(({ op }) => op === "Conv");
 
 /** Bytes that a prepared graph takes while it runs, beside its inputs: live values, and the engine's spare room. */
@@ -69,19 +77,25 @@ export function predictStep(traced: Graph, device: Device, machine?: Machine, up
   const graph = prepareGraph(traced, device);
   const leafBytes = graph.nodes.filter(isLeaf).reduce((sum, node) => sum + bytesOf(node.outputs[0] as Tensor), 0);
   const { working: workingBytes, spare } = roomOf(graph, device, convolves(traced));
+  const sessionBytes = sessionBytesOf(graph);
   return {
     flops: passCost(graph.nodes).flops,
     workingBytes,
     roomBytes: workingBytes + spare,
-    bytes: ENGINE_BYTES + stateBytes(leafBytes, update) + workingBytes + spare,
+    sessionBytes,
+    bytes: ENGINE_BYTES + sessionBytes + stateBytes(leafBytes, update) + workingBytes + spare,
     ...(machine === undefined
       ? {}
       : { seconds: predictedSeconds(graph, machine) + runSeconds(graph) + updateSeconds(machine, update) }),
   };
 }
 
-/** Bytes that a traced graph in use takes on a device while it runs, beside its weights and inputs. */
-export function runningBytes(traced: Graph, device: Device): number {
-  const { working, spare } = roomOf(prepareGraph(traced, device), device, convolves(traced));
-  return working + spare;
+/** Bytes that a traced graph in use takes on a device, beside its weights and inputs: while it runs, and for its session. */
+export function usingBytes(
+  traced: Graph,
+  device: Device,
+): { readonly running: number; readonly session: number } {
+  const graph = prepareGraph(traced, device);
+  const { working, spare } = roomOf(graph, device, convolves(traced));
+  return { running: working + spare, session: sessionBytesOf(graph) };
 }

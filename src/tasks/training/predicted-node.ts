@@ -6,12 +6,13 @@ import { Graph, inputsOf, isStatic } from "../../graph/index.js";
 import { resolveForUse } from "../../ops/index.js";
 import type { Machine } from "../../cost/index.js";
 import type { StepPrediction } from "../../cost/step-prediction.js";
-import { runningBytes } from "../../cost/step-prediction.js";
+import { usingBytes } from "../../cost/step-prediction.js";
 import { knownMachine, thisMachine } from "../../cost/machine-node.js";
 import type { Device } from "../../runtime/index.js";
 import type { RunSummary } from "../../run/run-folder.js";
 import { nodeTaskNamed } from "../table-node.js";
 import { rowsAtOnce } from "../use/traced-graph.js";
+import { sum } from "../../util/vectors.js";
 import { measureStep } from "./memory-node.js";
 import type { TrainingSetup } from "./setup-node.js";
 import { trainingTypes } from "./setup-node.js";
@@ -41,7 +42,20 @@ function typicalSetup(setup: TrainingSetup): TrainingSetup {
   if (buckets === undefined) return setup;
   const middle = Array.from(buckets.lengths).sort((a, b) => a - b)[Math.floor(buckets.lengths.length / 2)] ?? 0;
   const length = buckets.bounds.find((bound) => bound >= middle) ?? training.length;
-  return { ...setup, training: { ...training, length } };
+  return atLength(setup, length);
+}
+
+/** The setup on sequences of another length. */
+const atLength = (setup: TrainingSetup, length: TrainingSetup["training"]["length"]): TrainingSetup => ({ ...setup, training: { ...setup.training, length } });
+
+/** Bytes of the sessions for all lengths but the greatest, whose own is `longest`: each length has one, and what it takes is a line over the length. */
+function otherSessions(setup: TrainingSetup, device: Device, longest: number): number {
+  const bounds = setup.buckets?.bounds ?? [];
+  if (bounds.length < 2) return 0;
+  const [first, last] = [Math.min(...bounds), Math.max(...bounds)];
+  const shortest = measureStep(setup.step, trainingTypes(atLength(setup, first), setup.passSize), device).sessionBytes;
+  const all = bounds.map((bound) => shortest + ((longest - shortest) * (bound - first)) / (last - first));
+  return sum(all) - longest;
 }
 
 /**
@@ -62,8 +76,8 @@ function measuringBytes(
   const graph = new Graph(resolveForUse(outputs));
   // How many boxes are kept is known to nobody before.
   if (graph.nodes.some((node) => node.outputs.some(({ shape }) => !isStatic(shape)))) return 0;
-  const bytes = runningBytes(graph, device);
-  return buckets === undefined ? Math.max(0, bytes - roomBytes) : bytes;
+  const { running, session } = usingBytes(graph, device);
+  return session + (buckets === undefined ? Math.max(0, running - roomBytes) : running);
 }
 
 /** Predicts the step of a training: memory by its largest batches and by what measuring takes beside, time by the typical ones. */
@@ -71,7 +85,8 @@ export async function predictTraining(setup: TrainingSetup, device: Device, note
   const { step, passSize } = setup;
   const before = process.memoryUsage().rss;
   const cost = measureStep(step, trainingTypes(setup, passSize), device);
-  const peakMemoryMiB = (before + cost.bytes + measuringBytes(setup, device, cost)) / 2 ** 20;
+  const sessions = otherSessions(setup, device, cost.sessionBytes);
+  const peakMemoryMiB = (before + cost.bytes + sessions + measuringBytes(setup, device, cost)) / 2 ** 20;
   const machine = await machineFor(setup, cost, device, note);
   if (machine === undefined) return { peakMemoryMiB };
   const { seconds } = measureStep(step, trainingTypes(typicalSetup(setup), passSize), device, machine);
