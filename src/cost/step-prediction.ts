@@ -91,10 +91,7 @@ export function predictStep(traced: Graph, device: Device, machine?: Machine, up
 }
 
 /** Bytes that a traced graph in use takes on a device, beside its weights and inputs: while it runs, and for its session. */
-export function usingBytes(
-  traced: Graph,
-  device: Device,
-): { readonly running: number; readonly session: number } {
+export function usingBytes(traced: Graph, device: Device): { readonly running: number; readonly session: number } {
   const graph = prepareGraph(traced, device);
   const { working, spare } = roomOf(graph, device, convolves(traced));
   return { running: working + spare, session: sessionBytesOf(graph) };

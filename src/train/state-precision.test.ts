@@ -144,7 +144,9 @@ test("the kernel's table gives each number the code that the graph computes", ()
       }, 0);
     // The steps of the codes from both sides, both ends of all entries, and what is less than the table's least.
     const steps = table.filter(({ next }) => next < Infinity).map(({ next }) => bitsOf(next));
-    const entries = table.flatMap((_, i) => [(bitsOf(1) >>> 16) - i, (bitsOf(1) >>> 16) - i].map((top, end) => top * 2 ** 16 - end));
+    const entries = table.flatMap((_, i) =>
+      [(bitsOf(1) >>> 16) - i, (bitsOf(1) >>> 16) - i].map((top, end) => top * 2 ** 16 - end),
+    );
     for (const of of [0, 1, bitsOf(1e-30), bitsOf(1e-20), ...steps.flatMap((step) => [step - 1, step, step + 1]), ...entries])
       assert.equal(fromTable(numberOf(of)), computed(numberOf(of)), `${numberOf(of)}`);
   }

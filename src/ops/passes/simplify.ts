@@ -66,7 +66,10 @@ export function simplifyGraph(graph: Graph): Graph {
   const uses = countUses(graph);
   const isUsed = (t: Tensor): boolean => uses.has(t);
   return rewriteGraph(graph, (node, inputs) => {
-    const same = withScope(node.scope, () => withoutOnes(node, inputs) ?? withoutSpreading(node, inputs) ?? reshaped(node, inputs) ?? onRows(node, inputs, isUsed));
+    const same = withScope(
+      node.scope,
+      () => withoutOnes(node, inputs) ?? withoutSpreading(node, inputs) ?? reshaped(node, inputs) ?? onRows(node, inputs, isUsed),
+    );
     // A result of the graph stays a node of its own.
     if (same === undefined || (isLeaf(same.node) && results.has(node.outputs[0] as Tensor))) return undefined;
     return [same];

@@ -46,7 +46,10 @@ function typicalSetup(setup: TrainingSetup): TrainingSetup {
 }
 
 /** The setup on sequences of another length. */
-const atLength = (setup: TrainingSetup, length: TrainingSetup["training"]["length"]): TrainingSetup => ({ ...setup, training: { ...setup.training, length } });
+const atLength = (setup: TrainingSetup, length: TrainingSetup["training"]["length"]): TrainingSetup => ({
+  ...setup,
+  training: { ...setup.training, length },
+});
 
 /** Bytes of the sessions for all lengths but the greatest, whose own is `longest`: each length has one, and what it takes is a line over the length. */
 function otherSessions(setup: TrainingSetup, device: Device, longest: number): number {
