@@ -67,7 +67,7 @@ async function lookAtAll(
   options: ImageOptions,
 ): Promise<{ looked: Looked[]; bad: string[] }> {
   const skip = options.skipBadRows === true;
-  if (missing[0] !== undefined && !skip) throw new DataError(missing[0]);
+  if (missing[0] !== undefined && !skip) throw new DataError(`${missing[0]}; --skip-bad-rows leaves such out`);
   const looked: Looked[] = [];
   const bad = [...missing];
   for (let start = 0; start < images.length; start += AT_ONCE) {

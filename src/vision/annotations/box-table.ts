@@ -215,7 +215,8 @@ export function parseBoxTable(
     try {
       readRow(record, layout, { files, names }, `${where}, line ${record.line}`);
     } catch (error) {
-      if (skip === undefined || !(error instanceof DescentError)) throw error;
+      if (!(error instanceof DescentError)) throw error;
+      if (skip === undefined) throw new DataError(`${error.message}; mend the row, or leave out such rows (--skip-bad-rows)`);
       skip(error.message);
     }
   }
