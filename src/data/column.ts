@@ -4,7 +4,7 @@
 import type { DType, TensorData, TypedArray } from "../graph/index.js";
 import { elementAt, fromNumbers, sizeOf } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
-import { own } from "../util/record.js";
+import { defined, own } from "../util/record.js";
 
 /** Positions of rows in their file: numbers from 1, a header not included, and the line on which each begins. */
 export interface RowPositions {
@@ -190,11 +190,7 @@ export const resized = (
   dtype: column.dtype,
   shape: [length, ...column.shape.slice(1)],
   data,
-  ...(missing === undefined ? {} : { missing }),
-  ...(positions === undefined ? {} : { positions }),
-  ...(column.unit === undefined ? {} : { unit: column.unit }),
-  ...(column.classes === undefined ? {} : { classes: column.classes }),
-  ...(column.encoded === undefined ? {} : { encoded: column.encoded }),
+  ...defined({ missing, positions, unit: column.unit, classes: column.classes, encoded: column.encoded }),
 });
 
 /** Copies the rows `indices` of `source` one after another into `target`. */

@@ -1,16 +1,17 @@
 /**
  * @module The text data sets known by name: data only, as `registry.ts`.
  */
+import { defined } from "../util/record.js";
 import type { KnownDataset, KnownFile } from "./registry.js";
 
 const RAW = "https://raw.githubusercontent.com/";
 
-/** A file as its source has it. Where ours is wrapped in gzip, `gzipSha256` is the wrapped one's. */
-const file = (name: string, address: string, sha256: string, gzipSha256?: string): KnownFile => ({
-  name,
+/** A file as its source has it, under its own name. Where ours is wrapped in gzip, `gzipSha256` is the wrapped one's. */
+const file = (address: string, sha256: string, gzipSha256?: string): KnownFile => ({
+  name: `${address.slice(address.lastIndexOf("/") + 1)}${gzipSha256 === undefined ? "" : ".gz"}`,
   sha256,
   url: RAW + address,
-  ...(gzipSha256 === undefined ? {} : { gzipSha256 }),
+  ...defined({ gzipSha256 }),
 });
 
 const SENTIMENT = ["negative", "positive"];
@@ -38,9 +39,9 @@ export const KNOWN_TEXTS: readonly KnownDataset[] = [
       format: "table",
       columns: ["text", "label"],
       classes: SENTIMENT,
-      train: file("train.tsv", `${SST2}train.tsv`, "ec192f833a64da08f475488a77b0d0b47db47acd0f458bd18433fc793b569920"),
-      validation: file("dev.tsv", `${SST2}dev.tsv`, "eddea6b39e601dd4e7a672b53cc40fdf6019fa80522f351206c24340ca5d9359"),
-      test: file("test.tsv", `${SST2}test.tsv`, "831169c7e2e429d6026e1bdbb542f33b636e3e596caad9602ebc953c205928b7"),
+      train: file(`${SST2}train.tsv`, "ec192f833a64da08f475488a77b0d0b47db47acd0f458bd18433fc793b569920"),
+      validation: file(`${SST2}dev.tsv`, "eddea6b39e601dd4e7a672b53cc40fdf6019fa80522f351206c24340ca5d9359"),
+      test: file(`${SST2}test.tsv`, "831169c7e2e429d6026e1bdbb542f33b636e3e596caad9602ebc953c205928b7"),
     },
   },
   {
@@ -57,7 +58,6 @@ export const KNOWN_TEXTS: readonly KnownDataset[] = [
       text: "review",
       classes: SENTIMENT,
       train: file(
-        "ChnSentiCorp_htl_all.csv.gz",
         `${CHINESE}ChnSentiCorp_htl_all/ChnSentiCorp_htl_all.csv`,
         "1d414b9c65caf3a836abdb4efded621968502ad3338e1a9d885ae131c86083f0",
         "8c21629b1a7d5dfce92746caad60736b881f226d992f592cfe05a1a72a80eafa",
@@ -78,7 +78,6 @@ export const KNOWN_TEXTS: readonly KnownDataset[] = [
       text: "review",
       classes: SENTIMENT,
       train: file(
-        "online_shopping_10_cats.zip",
         `${CHINESE}online_shopping_10_cats/online_shopping_10_cats.zip`,
         "6816ded66fde9d0927ecbd370b5e12d0174d1abac35192ec014ac2a0a8d25858",
       ),
@@ -98,13 +97,11 @@ export const KNOWN_TEXTS: readonly KnownDataset[] = [
       columns: ["text", "label"],
       classes: ["finance", "realty", "stocks", "education", "science", "society", "politics", "sports", "game", "entertainment"],
       train: file(
-        "dev.txt.gz",
         `${TITLES}dev.txt`,
         "6ed73aa2c57ee1560c8f76570d48735c4b1c29ae4983fe3523d56e115813e175",
         "6a9a033eba16a77f267de5349170657c52677d496a9bc194924d89a2d291bf6d",
       ),
       test: file(
-        "test.txt.gz",
         `${TITLES}test.txt`,
         "ebecc8c896635ad69730083ca7b81d37c42c9a5779bc05c9d2479d894e34f026",
         "8f15b54865baafae636446900b66fa8e510ce1294fcc0c694f0341a9d6c5e03b",
@@ -123,17 +120,18 @@ export const KNOWN_TEXTS: readonly KnownDataset[] = [
     layout: {
       kind: "texts",
       format: "conll",
-      train: file("train.conll", `${WNUT}wnut17train.conll`, "731820e13f71af324c6b55a1575ec2ce59fbaa2a0806f8f0400b98d56cd6a7a5"),
-      validation: file(
-        "dev.conll",
-        `${WNUT}emerging.dev.conll`,
-        "e053b752b8155113ca66e7db08af5f2f5f43ab993694e4774f1ec5bad42312d8",
-      ),
-      test: file(
-        "test.conll",
-        `${WNUT}emerging.test.annotated`,
-        "2aa79b764e56ec9264a1b30fdd9b70195bd00ff400b62edd8f399d5f13c178f0",
-      ),
+      train: {
+        ...file(`${WNUT}wnut17train.conll`, "731820e13f71af324c6b55a1575ec2ce59fbaa2a0806f8f0400b98d56cd6a7a5"),
+        name: "train.conll",
+      },
+      validation: {
+        ...file(`${WNUT}emerging.dev.conll`, "e053b752b8155113ca66e7db08af5f2f5f43ab993694e4774f1ec5bad42312d8"),
+        name: "dev.conll",
+      },
+      test: {
+        ...file(`${WNUT}emerging.test.annotated`, "2aa79b764e56ec9264a1b30fdd9b70195bd00ff400b62edd8f399d5f13c178f0"),
+        name: "test.conll",
+      },
     },
   },
   {
@@ -147,17 +145,9 @@ export const KNOWN_TEXTS: readonly KnownDataset[] = [
     layout: {
       kind: "texts",
       format: "conll",
-      train: file(
-        "train.char.bmes",
-        `${RESUME}train.char.bmes`,
-        "93b9bb0be5dd4730121587f9dc1378de3fbbe55cba1c575edec271f822c27be7",
-      ),
-      validation: file(
-        "dev.char.bmes",
-        `${RESUME}dev.char.bmes`,
-        "1b0d67153e6e8543e9444936ed1b107bd843078c282533898085e1a9aa293952",
-      ),
-      test: file("test.char.bmes", `${RESUME}test.char.bmes`, "c4a9f42622819a4b59f66e184d446ebfa89b2f1dbba06e11d70675e59fe7e79b"),
+      train: file(`${RESUME}train.char.bmes`, "93b9bb0be5dd4730121587f9dc1378de3fbbe55cba1c575edec271f822c27be7"),
+      validation: file(`${RESUME}dev.char.bmes`, "1b0d67153e6e8543e9444936ed1b107bd843078c282533898085e1a9aa293952"),
+      test: file(`${RESUME}test.char.bmes`, "c4a9f42622819a4b59f66e184d446ebfa89b2f1dbba06e11d70675e59fe7e79b"),
     },
   },
   {
@@ -171,11 +161,7 @@ export const KNOWN_TEXTS: readonly KnownDataset[] = [
     layout: {
       kind: "texts",
       format: "conll",
-      train: file(
-        "dh_msra.zip",
-        `${CHINESE}dh_msra/dh_msra.zip`,
-        "5a0b2e4c543d8a803b138b5488313425cdec26708e323388d37750c6bd35b4e9",
-      ),
+      train: file(`${CHINESE}dh_msra/dh_msra.zip`, "5a0b2e4c543d8a803b138b5488313425cdec26708e323388d37750c6bd35b4e9"),
     },
   },
   {
@@ -190,13 +176,11 @@ export const KNOWN_TEXTS: readonly KnownDataset[] = [
       kind: "texts",
       format: "propositions",
       train: file(
-        "en_ewt-up-dev.conllu.gz",
         `${PROPBANK}UP_English-EWT/en_ewt-up-dev.conllu`,
         "70588297850e6ce287d220dc1c24f4511268eb7c9000b9aa93ab9d2a56224c6a",
         "72b4dbc86c02ace729feed19fbaf71d85899f75ee1c4f97c62b7f84248518f8b",
       ),
       test: file(
-        "en_ewt-up-test.conllu.gz",
         `${PROPBANK}UP_English-EWT/en_ewt-up-test.conllu`,
         "f511b4b39cf9525945fbb89660757b401d339d2deee805a36c3b4fc9ea2cd8b7",
         "e07ba5833f6c37ce7bc11059a1016d22160b20f32137f011e8e2fda8a69943de",
@@ -215,13 +199,11 @@ export const KNOWN_TEXTS: readonly KnownDataset[] = [
       kind: "texts",
       format: "propositions",
       train: file(
-        "zh-up-dev.conllu.gz",
         `${PROPBANK}UP_Chinese/zh-up-dev.conllu`,
         "a691939fa2efaf600b98a6fe76444ce6c623362427b894c4c314972731d61cc1",
         "8644f8585d2b3d1446ef560a86039cc18f2652f252e6b12bb69349759b9ab233",
       ),
       test: file(
-        "zh-up-test.conllu.gz",
         `${PROPBANK}UP_Chinese/zh-up-test.conllu`,
         "ec8808981affb7308fab5333e23f0a70bcd21b26d2fb3560d7db0ea0517fa90e",
         "2e22a8dc49364ca6f066fe1ced851b964a8a13c0d2d8f54395aa8a8331808cfd",
@@ -241,7 +223,6 @@ export const KNOWN_TEXTS: readonly KnownDataset[] = [
       format: "plain",
       lastTenth: true,
       train: file(
-        "input.txt",
         "karpathy/char-rnn/HEAD/data/tinyshakespeare/input.txt",
         "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
       ),
