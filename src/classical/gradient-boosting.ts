@@ -30,7 +30,7 @@ export interface BoostingOptions extends Partial<GrowOptions>, Partial<SplitOpti
   readonly validation?: { readonly x: DenseMatrix; readonly target: Target; readonly patience: number } | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onRound?: (round: number, validationLoss: number | undefined) => void;
-  /** How many threads work on the arrays, and their work; left out, all is done here. */
+  /** The number of threads that work on the arrays, and who expands leaves in them; left out, all is done here. */
   readonly threads?:
     | { readonly count: number; readonly expander: (arrays: TreeArrays, leaves: number) => LeafExpander }
     | undefined;

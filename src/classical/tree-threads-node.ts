@@ -22,7 +22,7 @@ export const KIND = { columns: 0, leaf: 1, end: 2 } as const;
 const SPLIT_NUMBERS = 8 + 256;
 /** Numbers of a job: begin, end, slot, sums; then the sibling's slot and sums, −1 where there is none, or a split and a new slot. */
 const JOB_NUMBERS = 7 + SPLIT_NUMBERS;
-/** How often a thread looks for work, or for its end, before it sleeps, some tenth of a millisecond: waking takes longer than most jobs. */
+/** Number of times that a thread looks for work, or for its end, before it sleeps, some tenth of a millisecond: waking takes longer than most jobs. */
 const SPINS = 100_000;
 /** Fewer rows times columns than this are faster in one thread. */
 const WORTH_SHARING = 400_000;

@@ -40,7 +40,7 @@ interface Used {
   readonly note: (text: string) => void;
 }
 
-/** How a model is opened, by a verb's options. */
+/** Options of opening a model, from a verb's. */
 export const useOptionsOf = (options: UseOptions & OnnxUseOptions): UseOptions & OnnxUseOptions => {
   const { device, threads, preprocess, imageSize, labels, tokenizer, input } = options;
   return { device, threads, preprocess, imageSize, labels, tokenizer, input };

@@ -67,7 +67,7 @@ function importanceOf(tree: TreeEnsemble, rows: Float32Array, columns: readonly 
     .slice(0, MOST_NAMED);
 }
 
-/** How well scores are imitated: alike signs, or the share of variance. */
+/** Measures how well scores are imitated: alike signs, or the share of variance. */
 function fidelityOf(given: Float64Array, imitated: Float64Array, isClasses: boolean): number {
   if (isClasses) return given.filter((v, i) => v > 0 === (imitated[i] as number) > 0).length / given.length;
   const mean = given.reduce((a, b) => a + b, 0) / given.length;

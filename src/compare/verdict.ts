@@ -75,7 +75,7 @@ const pointsZh = (metric: Comparison["metric"], difference: number): string =>
     ? `${(100 * Math.abs(difference)).toFixed(1)} 个百分点`
     : Number(Math.abs(difference).toPrecision(3)).toString();
 
-/** How many times as much. */
+/** Writes how many times as much one figure is as another. */
 const times = (a: number, b: number): string => {
   const ratio = a / b;
   return ratio >= 10 ? ratio.toFixed(0) : ratio < 0.1 ? Number(ratio.toPrecision(1)).toString() : ratio.toFixed(1);

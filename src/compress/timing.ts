@@ -42,7 +42,7 @@ export async function timeInTurns(
   return times.map(median);
 }
 
-/** How many times faster one of two things is: the median over pairs of turns, and bounds of it that hold with 99 % each. */
+/** The speedup of one of two things: the median over pairs of turns, and bounds of it that hold with 99 % each. */
 export interface Speedup {
   readonly median: number;
   readonly low: number;

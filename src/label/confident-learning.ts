@@ -116,7 +116,7 @@ export function confidentJoint(scored: ScoredLabels, thresholds: Float64Array = 
   return { counts, issues, suggested };
 }
 
-/** How many examples of two classes are confidently of the other one. */
+/** The examples of two classes that are confidently of the other one. */
 export interface ClassOverlap {
   readonly a: number;
   readonly b: number;

@@ -8,7 +8,7 @@ import type { Payload, Value } from "./scheme.js";
 import { annotationOf } from "./workspace.js";
 import type { Annotation, Workspace } from "./workspace.js";
 
-/** How far a project is. */
+/** The progress of a project. */
 export interface Progress {
   readonly items: number;
   /** Items with as many answers as the project asks for. */

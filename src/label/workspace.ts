@@ -11,7 +11,7 @@ import { ConfigError, DataError } from "../util/errors.js";
 import { payloadSchema, schemeSchema, valueSchema } from "./scheme.js";
 import type { Payload, Scheme, Value } from "./scheme.js";
 
-/** How long an item is kept for the person who has it before him, in milliseconds. */
+/** Time that an item is kept for the person who is looking at it, in milliseconds. */
 const RESERVED_MS = 10 * 60_000;
 /** Rows of one insert: PostgreSQL takes 65,535 parameters. */
 const INSERT_ROWS = 1000;

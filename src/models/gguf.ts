@@ -28,7 +28,7 @@ export interface GgufFile {
   readonly tensors: ReadonlyMap<string, GgufTensor>;
 }
 
-/** How a type of tensor is stored: so many numbers in so many bytes. */
+/** The storage of a type of tensor: so many numbers in so many bytes. */
 interface Storage {
   readonly numbers: number;
   readonly bytes: number;

@@ -116,7 +116,7 @@ export const lengthOf = (d: Dim): Tensor =>
 
 export interface Rotation {
   readonly interleaved: boolean;
-  /** How many of a head's features turn; 0 for all. */
+  /** Number of a head's features that turn; 0 for all. */
   readonly turned: number;
 }
 

@@ -128,7 +128,7 @@ function attend(c: Call, { q, k, v }: Heads, mask: Tensor | null, bias: Tensor |
   return fromHeads(maskedSoftmax(scores, added, false).matMul(v));
 }
 
-/** How many more keys there are than queries, as a scalar. */
+/** The surplus of keys over queries, as a scalar. */
 const beyond = (s: Dim, t: Dim): Tensor => lengthOf(s).sub(lengthOf(t));
 
 /** Attention of a text to itself, from one product for queries, keys and values. */

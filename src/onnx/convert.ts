@@ -62,7 +62,7 @@ export const FOREIGN_OPS: readonly string[] = [...FOREIGN.keys()];
 /** Descent's own ops, and those whose meaning depends on the processor. */
 const NEVER_READ: ReadonlySet<string> = new Set(["descent", "com.microsoft.nchwc"]);
 
-/** How a node is converted, or undefined if it cannot be. */
+/** Finds the conversion of a node; undefined if there is none. */
 export function conversionOf(domain: string, opType: string): Conversion | undefined {
   if (domain !== "") {
     const foreign = FOREIGN.get(`${domain}::${opType}`);

@@ -61,7 +61,7 @@ export interface OnnxInspection {
   readonly outputs: readonly InspectedValue[];
   readonly freeDimensions: readonly string[];
   readonly nodes: number;
-  /** How often each op occurs, functions' bodies and branches counted once. */
+  /** Number of nodes of each op, functions' bodies and branches counted once. */
   readonly ops: Readonly<Record<string, number>>;
   readonly functions: readonly InnerGraph[];
   readonly subgraphs: readonly InnerGraph[];
@@ -73,7 +73,7 @@ export interface OnnxInspection {
   readonly buffers: readonly InspectedTensor[];
   readonly constants: readonly InspectedTensor[];
   readonly gradients: {
-    /** How many parameters receive gradients from an output, of all of them. */
+    /** Number of parameters that receive gradients from an output, and of all of them. */
     readonly reached: number;
     readonly parameters: number;
     /** Nodes in between that gradients do not pass, and ops that Descent does not have. */

@@ -30,7 +30,7 @@ export interface StoredTensor {
 /** Gives the first values of a tensor, up to `limit`, to decide by them. */
 export type ReadNumbers = (tensor: TensorProto, limit: number) => ArrayLike<number>;
 
-/** How many values are read to tell a mask or a table from a weight. */
+/** Number of values that are read to tell a mask or a table from a weight. */
 const LOOKED_AT = 4096;
 
 interface Verdict {

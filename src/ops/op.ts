@@ -6,7 +6,7 @@ import type { Attributes, Dim, DType, Node, Shape, Tensor, TensorType } from "..
 import { constant, createNode, currentScope, isStatic, sizeOf } from "../graph/index.js";
 import { DTypeError, UnsupportedOpError } from "../util/errors.js";
 
-/** How an attribute is written in an ONNX file. `shape` is a list of dimensions in which symbols may stand; a `body` becomes a graph. */
+/** The form of an attribute in an ONNX file. `shape` is a list of dimensions in which symbols may stand; a `body` becomes a graph. */
 export type AttributeKind =
   | "int"
   | "float"

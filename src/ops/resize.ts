@@ -93,7 +93,7 @@ function scaled(length: Dim, scale: number, where: string): Dim {
   throw new FreeDimensionError(`${where}: expected a known length to scale by ${scale}, got ${length}; bind it first`);
 }
 
-/** How one axis is resampled. */
+/** The resampling of one axis. */
 interface AxisPlan {
   readonly axis: number;
   readonly input: number;

@@ -113,7 +113,7 @@ export interface Optimizer {
   readonly parts: readonly Part[];
   readonly schedule: Schedule;
   readonly groups: readonly ParameterGroup[];
-  /** How the slots of large parameters are kept. */
+  /** The precision in which slots of large parameters are kept. */
   readonly state: StatePrecision;
   /** The description from which `optimizerFrom` makes the same optimizer. */
   readonly description: Json;

@@ -6,7 +6,7 @@ import { constant, fromNumbers, sizeOf } from "../graph/index.js";
 import { gather, pad, where } from "../ops/index.js";
 import type { Slot } from "./optimizer.js";
 
-/** How an optimizer keeps its state. */
+/** The precision of an optimizer's state. */
 export const STATE_PRECISIONS = ["float32", "int8"] as const;
 /** Precision of an optimizer's state. */
 export type StatePrecision = (typeof STATE_PRECISIONS)[number];

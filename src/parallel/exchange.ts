@@ -13,7 +13,7 @@ const ALIGNMENT = 16;
 /** Elements that travel at once between ranks in a sum of fixed order. */
 const BUCKET = 2 ** 18;
 
-/** How an update is divided: the number of passes of each rank, and whether their sum has a fixed order. */
+/** The division of an update: the number of passes of each rank, and whether their sum has a fixed order. */
 export interface ExchangePlan {
   readonly passes: number;
   /** Sums have the same bits for any number of ranks that the passes of all of them divide. */

@@ -76,7 +76,7 @@ export interface RunSummary {
   readonly predicted?: { readonly peakMemoryMiB: number; readonly stepMs?: number };
   /** The fastest step. */
   readonly leastStepMs?: number;
-  /** How many examples the metrics of the training part are measured on, where that is a sample of it. */
+  /** Number of examples that the metrics of the training part are measured on, where that is a sample of it. */
   readonly measuredTrainExamples?: number;
   /** By split, then by name: `accuracy`, `f1`, `loss`, …; fractions in 0…1. */
   readonly metrics: { readonly train?: Metrics; readonly validation?: Metrics; readonly test?: Metrics };

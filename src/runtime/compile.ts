@@ -113,7 +113,7 @@ const isConvolving = (graph: Graph): boolean => graph.nodes.some((node) => CONVO
 const resultSizes = (prepared: Graph): number[] =>
   prepared.nodes.flatMap((node) => (isLeaf(node) ? [] : node.outputs.map(byteSize)));
 
-/** How the engine gets memory for a graph: `prepared` is what runs, `convolves` whether it was made of convolutions. */
+/** Chooses the engine's memory for a graph: `prepared` is what runs, `convolves` whether it was made of convolutions. */
 function memoryOptions(prepared: Graph, convolves: boolean): Pick<SessionOptions, "arena" | "arenaBytes" | "memoryPattern"> {
   const sizes = resultSizes(prepared);
   const total = sum(sizes);

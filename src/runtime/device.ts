@@ -23,7 +23,7 @@ async function findBest(runtime: Runtime): Promise<Device> {
 
 /** Side lengths of the matrix products that a GPU is timed with. A software driver already loses at the small one, which costs little. */
 const PRODUCT_SIZES = [128, 512];
-/** How much slower than the host a GPU may be on them: it waits for its answer, and gains on larger ones. */
+/** Factor by which a GPU may be slower than the host on them: it waits for its answer, and gains on larger ones. */
 const SLACK = { factor: 5, milliseconds: 5 };
 
 /**

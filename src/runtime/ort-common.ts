@@ -87,7 +87,7 @@ export function engineMessage(cause: unknown): string {
   return line.replace(/^.*ERROR_MESSAGE: /, "").replace(/^\/\S+:\d+ .*? was false\. /, "");
 }
 
-/** How one build of the engine differs from another. */
+/** Differences of one build of the engine from another. */
 export interface EngineTraits {
   /** Whether a run writes into host memory that it is given as an output. The browser's build leaves it as it was. */
   readonly fillsHostOutputs: boolean;

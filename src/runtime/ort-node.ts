@@ -25,7 +25,7 @@ type Ort = typeof OrtModule;
 
 const TRAITS: EngineTraits = { fillsHostOutputs: true, enter: (call) => call() };
 
-/** How long an idle thread of a pool spins before it sleeps. Steps follow each other faster than this. */
+/** Time that an idle thread of a pool spins before it sleeps. Steps follow each other faster than this. */
 const SPIN_MICROSECONDS = 1000;
 
 /** Whether the machine has a GPU at all, as far as Linux reports; on other systems the device has to be tried. */

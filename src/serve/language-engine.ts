@@ -51,7 +51,7 @@ const USUAL_TOKENS = 1024;
 const MOST_GRAMMARS = 16;
 const decoder = new TextDecoder();
 
-/** How a template writes calls of tools. */
+/** The form in which a template writes calls of tools. */
 function toolFormOf(chat: ChatTemplate | undefined): ToolForm | undefined {
   if (chat === undefined || !/\btools\b/.test(chat.source)) return undefined;
   if (chat.source.includes("<tool_call>")) return "tags";

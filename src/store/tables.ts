@@ -29,7 +29,7 @@ export interface ItemTable {
   done: number;
   /** 1 while annotations are missing; items are looked for by (open, priority). */
   open: number;
-  /** How much labelling the item would teach the model; 0 where nothing is known. */
+  /** The gain for the model from labelling the item; 0 where nothing is known. */
   priority: number;
 }
 

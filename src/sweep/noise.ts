@@ -11,7 +11,7 @@ export interface NoiseTest {
   readonly p: number;
   /** The smallest p that so many settings and seeds can come to: at 0.05 and above, more seeds are needed whatever the scores. */
   readonly smallest: number;
-  /** How far the best one's mean is ahead of the second best, with the interval of 95 %; above 0 is better, for a loss too. */
+  /** The lead of the best one's mean over the second best, with the interval of 95 %; above 0 is better, for a loss too. */
   readonly ahead: { readonly difference: number; readonly low: number; readonly high: number };
   readonly isBetter: boolean;
 }

@@ -9,7 +9,7 @@ import { ConfigError } from "../util/errors.js";
 export interface GgufTokens {
   /** The kind: `gpt2` is byte-level BPE. */
   readonly model: string;
-  /** How texts are cut before pieces are merged. */
+  /** The cut of texts before pieces are merged. */
   readonly pre: string;
   readonly tokens: readonly string[];
   /** 3 and 4 are tokens that stand for themselves. */

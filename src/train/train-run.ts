@@ -63,7 +63,7 @@ export interface TrainRunOptions {
   /** Weighted or balanced sampling and the like; batchSize, seed, shuffle and dropLast are set here. */
   readonly loader?: Partial<ConstructorParameters<typeof DataLoader>[1]>;
   readonly callbacks?: readonly Callback[];
-  /** How the training is divided among processes; the step is one of its `allPasses`. */
+  /** The division of the training among processes; the step is one of its `allPasses`. */
   readonly parallel?: ParallelPlan;
   /** Called with the state that has been trained, before it is given back; not after an interruption. */
   readonly afterFit?: (state: TrainingState, loader: DataLoader, result: FitResult) => Promise<void>;

@@ -34,7 +34,7 @@ export function clusterValues(numbers: Float64Array, k: number): Float64Array {
   return centres;
 }
 
-/** How many of the sorted numbers are below a bound. */
+/** Counts the sorted numbers below a bound. */
 function below(sorted: Float64Array, bound: number): number {
   let [from, to] = [0, sorted.length];
   while (from < to) {

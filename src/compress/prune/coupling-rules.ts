@@ -7,7 +7,7 @@ import { elementwise } from "../../ops/index.js";
 import { range } from "../../util/range.js";
 import { equate, equateAll, fix, mixAll, PositionSet, type Positions, productOf, sumOf } from "./positions.js";
 
-/** How long a term is after positions have gone. */
+/** The length of a term after positions have gone. */
 export type Length = (positions: Positions) => Dim;
 
 /** The attributes of a node that follow its axes, for other lengths of these. */

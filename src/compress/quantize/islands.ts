@@ -105,7 +105,7 @@ export async function fastestIslands(
   return { names: isSure ? (best?.names ?? new Set()) : new Set(), speedup };
 }
 
-/** How much faster one file is than another: of batches of several sizes, the one that gains least counts. */
+/** Measures how much faster one file is than another: of batches of several sizes, the one that gains least counts. */
 async function wholeSpeedup(
   source: ModelProto,
   changed: ModelProto,

@@ -71,7 +71,7 @@ export function applyScales(graph: FileGraph, { layers, constants }: ScaledGroup
 const rowsOf = (graph: FileGraph, layer: Layer): Float32Array =>
   outputRows(layer, graph.floatsOf(layer.weight)?.data ?? new Float32Array());
 
-/** How much of the difficulty goes from activations to weights. */
+/** The share of the difficulty that goes from activations to weights. */
 const SMOOTHING = 0.5;
 
 /** SmoothQuant's factors: s = max|x|^α / max|w|^(1 − α). */

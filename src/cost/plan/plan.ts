@@ -16,7 +16,7 @@ export interface Figure {
   readonly value: number;
   readonly unit: string;
   readonly text: string;
-  /** How it was computed, with the numbers put in. */
+  /** The formula, with the numbers put in. */
   readonly formula: string;
   /** Paper, data sheet, measurement or option that it rests on. */
   readonly source: string;

@@ -121,7 +121,7 @@ export function histogramOf(values: readonly number[], buckets = 30, range?: rea
   return { low, high, counts };
 }
 
-/** How often each value occurs, the most frequent first. */
+/** Counts of each value, the most frequent first. */
 export function countValues(values: Iterable<string>): { value: string; count: number }[] {
   const counts = new Map<string, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);

@@ -31,7 +31,7 @@ import { DataError } from "../../util/errors.js";
 import { own } from "../../util/record.js";
 import { csvLines } from "./csv-text.js";
 
-/** How a table is read, and what of the machine that may take. */
+/** Options of reading a table, and of what of the machine that may take. */
 export interface SourceOptions extends LoadOptions {
   readonly format?: TableFormat;
   readonly memoryMiB?: number;
@@ -156,7 +156,7 @@ function seenIn(path: string, { delimiter, encoding }: CsvForm, usual: string, o
   ];
 }
 
-/** How a CSV is read: by DuckDB, where it can be trusted with the file (UTF-8, beginning with its table); what was seen in it. */
+/** Decides how a CSV is read: by DuckDB, where it can be trusted with the file (UTF-8, beginning with its table); what was seen in it. */
 async function lookAtCsv(
   path: string,
   format: TableFormat,

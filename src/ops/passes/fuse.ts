@@ -7,7 +7,7 @@ import { geluNodes } from "../activation.js";
 import { gemm } from "../linalg.js";
 import type { Target } from "../op.js";
 
-/** How many nodes (and outputs) use each tensor. */
+/** Counts the nodes (and outputs) that use each tensor. */
 export function countUses(graph: Graph): Map<Tensor, number> {
   const uses = new Map<Tensor, number>();
   const use = (t: Tensor): void => void uses.set(t, (uses.get(t) ?? 0) + 1);

@@ -273,7 +273,7 @@ function pipelinesNamed(names: readonly string[] | undefined): readonly (readonl
   return PIPELINES.filter((stages) => names === undefined || names.includes(nameOf(stages)));
 }
 
-/** How much more of the metric a short training may lose than the budget allows for its point to be trained longer. */
+/** The share of the metric that a short training may lose beyond the budget for its point to be trained longer. */
 const PATIENCE = 0.05;
 
 /** Chooses the pipelines worth long trainings: those that save enough, the nearest to the budget first. */

@@ -8,7 +8,7 @@ import { card, chartStyle, heading, page, paragraph } from "../../report/page.js
 import { both, formatPercent } from "../../report/words.js";
 import type { PlantedScores } from "./planted-scores.js";
 
-/** How often each method puts the evidence first. */
+/** Draws the share of cases in which each method puts the evidence first. */
 export const plantedChart = ({ methods }: PlantedScores, look: Partial<ChartOptions>): string =>
   barChart({
     title: { en: "How often the planted evidence comes first", zh: "埋设的证据排在首位的比例" },

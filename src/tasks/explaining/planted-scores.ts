@@ -14,13 +14,13 @@ const schema = z.object({
   /** On the same examples without the evidence: chance, if the twin uses nothing else. */
   withoutEvidence: z.number(),
   seeds: z.int().positive(),
-  /** How far the methods' rankings on twins of different seeds agree, from −1 to 1. */
+  /** Agreement of the methods' rankings on twins of different seeds, from −1 to 1. */
   reproducibility: z.number(),
   /** The best first. `first`: in how many examples the evidence has the highest attribution; `mass`: its share of the attributions' sizes. */
   methods: z.array(
     z.object({ name: z.string(), first: z.number(), mass: z.number(), measures: z.record(z.string(), z.number()) }),
   ),
-  /** How far each measure's ranking of the methods agrees with the truth's, from −1 to 1. */
+  /** Agreement of each measure's ranking of the methods with the truth's, from −1 to 1. */
   measures: z.array(z.object({ name: z.string(), agreement: z.number(), methods: z.number(), isEvidence: z.boolean() })),
 });
 

@@ -46,7 +46,7 @@ export function tableInputs({ declaredInputs, where }: OnnxModel, names: readonl
   });
 }
 
-/** How rows become examples. `TabularPreprocessor` is one. */
+/** Turns rows into examples. `TabularPreprocessor` is one. */
 export interface RowReader {
   readonly schema: TableSchema | undefined;
   read(rows: Dataset, where?: string): Dataset;

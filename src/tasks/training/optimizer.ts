@@ -24,7 +24,7 @@ export interface OptimizerOptions {
   readonly clipNorm?: number;
   /** As on the command line: `0.5`, `99%`. */
   readonly clipWeights?: string;
-  /** How large parameters' state is kept: `float32` or `int8`. */
+  /** The precision of large parameters' state: `float32` or `int8`. */
   readonly optimizerState?: StatePrecision;
   /** Updates in all: schedules that need lengths of their own take shares of it. */
   readonly totalSteps: number;

@@ -18,7 +18,7 @@ export interface Schedule {
   readonly batchSize: number;
   readonly totalSteps: number;
   readonly evaluateEvery: number;
-  /** How the training is divided, where it is. */
+  /** The division of the training among processes and passes, where there is one. */
   readonly parallel: ParallelPlan | undefined;
   /** Examples in one run of the step's graph. */
   readonly passSize: number;

@@ -210,7 +210,7 @@ interface Opening {
   readonly reason: string;
 }
 
-/** How the engine runs what is opened. */
+/** Options of the engine for what is opened. */
 const engineOptions = ({ device, threads, arena, aside, runtime }: UseOptions): UseOptions => ({
   device,
   threads,

@@ -74,7 +74,7 @@ const UNNAMED = "object";
 /** Columns by what they hold; undefined for a table without images and boxes. */
 interface Layout {
   readonly columns: Columns;
-  /** How the columns of a box are to be read. */
+  /** The meaning of the columns of a box. */
   readonly form: "corners" | "sides" | "middle" | "list";
   readonly size?: readonly [width: number, height: number];
 }
