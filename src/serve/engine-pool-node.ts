@@ -3,7 +3,7 @@
  */
 import type { ChildProcess } from "node:child_process";
 import { basename } from "node:path";
-import { retryLater } from "../http/http-error.js";
+import { HttpError, retryLater } from "../http/http-error.js";
 import { ConfigError, DescentError } from "../util/errors.js";
 import type {
   AdapterSpec,
@@ -218,8 +218,16 @@ export class EnginePool implements ModelSource {
 
   async engineFor({ name, version }: ServedModel): Promise<Engine> {
     const place = this.#placeOf(name, version);
-    if (place === undefined || this.#ending.signal.aborted) throw retryLater("server: it is ending; try another", 1, 503);
-    if (place.engine === undefined) await (place.starting ?? this.#start(place));
+    const ending = (): HttpError => retryLater("server: it is ending; try another", 1, 503);
+    if (place === undefined || this.#ending.signal.aborted) throw ending();
+    if (place.engine === undefined)
+      await (place.starting ?? this.#start(place)).catch((error: unknown) => {
+        if (this.#ending.signal.aborted) throw ending();
+        // Why it does not load is in the log: it names files.
+        throw error instanceof HttpError
+          ? error
+          : retryLater(`model: expected one that loads, got ${name}, which does not`, 5, 503);
+      });
     place.lastUsed = performance.now();
     return place.adapters.get(name) ?? place;
   }

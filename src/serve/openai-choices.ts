@@ -48,7 +48,7 @@ async function generateChoice(
   options: Pick<CallOptions, "signal" | "onTiming">,
   onPiece?: (text: string, logprobs: readonly TokenLogprob[]) => void,
 ): Promise<Choice> {
-  const engine = await scope.engine(model);
+  const engine = await scope.engine(model, options.signal);
   const [pieces, logprobs]: [string[], TokenLogprob[]] = [[], []];
   const result = await engine.call("generate", params, {
     ...options,

@@ -97,6 +97,21 @@ function timed(request: Request): ((timing: Timing) => void) | undefined {
   );
 }
 
+/** A promise's result; rejects with the signal's reason once it is aborted. */
+async function until<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  let leave = (): void => undefined;
+  const left = new Promise<never>((_, reject) => {
+    leave = () => reject(signal?.reason as Error);
+  });
+  if (signal?.aborted === true) leave();
+  signal?.addEventListener("abort", leave);
+  try {
+    return await Promise.race([promise, left]);
+  } finally {
+    signal?.removeEventListener("abort", leave);
+  }
+}
+
 /** The part that all routes of a server share. */
 export class RouteScope {
   readonly app: App;
@@ -159,8 +174,15 @@ export class RouteScope {
     return model;
   }
 
-  async engine(model: ServedModel): Promise<Engine> {
-    return this.models.engineFor(model);
+  /** The engine of a model, which may have to be loaded first; the signal's reason once it is aborted, while the model goes on loading for others. */
+  async engine(model: ServedModel, signal: AbortSignal | undefined): Promise<Engine> {
+    return until(this.models.engineFor(model), signal);
+  }
+
+  /** The engine of a request's model: the wait for it is let in and ended as a call is. */
+  async engineOf(c: RouteContext, model: ServedModel): Promise<Engine> {
+    using inside = this.enter(c);
+    return await this.engine(model, inside.signal);
   }
 
   /** A call to a model: let in, and ended with the request. */
@@ -172,7 +194,7 @@ export class RouteScope {
     options: CallOptions<M> = {},
   ): EngineResult<M> {
     using inside = this.enter(c);
-    const engine = await this.engine(model);
+    const engine = await this.engine(model, inside.signal);
     return await engine.call(method, params, { signal: inside.signal, onTiming: inside.onTiming, ...options });
   }
 

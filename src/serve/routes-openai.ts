@@ -102,7 +102,7 @@ async function chat(scope: RouteScope, c: RouteContext): Promise<Response> {
   const given = await scope.body(c, chatSchema);
   scope.expectTokens(c);
   const model = scope.find(c, given.model);
-  const engine = await scope.engine(model);
+  const engine = await scope.engineOf(c, model);
   const tools = given.tool_choice === "none" ? undefined : (given.tools ?? undefined);
   const messages = given.messages.map(templated);
   const prompt = await scope.call(c, model, "conversation", { messages, ...defined({ tools }) });

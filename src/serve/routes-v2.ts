@@ -179,7 +179,7 @@ async function infer(scope: RouteScope, c: RouteContext): Promise<Response> {
   const { json, raw } = split(await readBody(c.req.raw, scope.limits), c.req.header(HEADER));
   const request = parseBody(inferSchema, json);
   const given = requestTensors(request, raw);
-  const { description } = await scope.engine(model);
+  const { description } = await scope.engineOf(c, model);
   if (description.takes === "prompt")
     return respond(model, request, chosen(await continued(scope, c, model, request, given), request));
   const texts = textsOf(given, description);
@@ -196,7 +196,7 @@ const specs = (tensors: readonly { readonly name: string; readonly dtype: DType;
 async function metadata(scope: RouteScope, c: RouteContext): Promise<Response> {
   const { model: name = "", version } = c.req.param() as { model?: string; version?: string };
   const model = scope.find(c, name, version);
-  const { description } = await scope.engine(model);
+  const { description } = await scope.engineOf(c, model);
   const versions = scope.models.list().filter((each) => each.name === model.name);
   return c.json({
     name: model.name,

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
+import { createHandler } from "../../src/serve/app.js";
 import { Client, ClientError } from "../../src/serve/client.js";
 import { type KeptRun, keptRuns } from "../kept-runs.js";
 import { linearFile, slowFile, tableFile, type TestServer, testServer } from "./server.js";
@@ -236,4 +237,43 @@ test("a model that does not load is named, and the others serve; what a model ca
   assert.equal(asked.status, 400);
   const { error } = (await asked.json()) as { error: { message: string } };
   assert.equal(error.message, "model: expected one that can chat, got one of tabular-regression");
+});
+
+test("a model that was put away and is gone is unavailable, which says nothing of its file", async () => {
+  await using some = await testServer([], { linear: linearFile, other: linearFile }, { memoryLimitBytes: 1 });
+  const ask = (model: string): Promise<Response> =>
+    some.post(`/v2/models/${model}/infer`, { inputs: [{ name: "x", shape: [1, 2], datatype: "FP32", data: [1, 2] }] });
+  assert.equal((await ask("linear")).status, 200);
+  rmSync(join(some.folder, "other.onnx"));
+  const gone = await ask("other");
+  assert.equal(gone.status, 503);
+  assert.deepEqual(await gone.json(), { error: "model: expected one that loads, got other, which does not" });
+  assert.equal((await ask("linear")).status, 200);
+});
+
+test("who hangs up while a model loads is let go", async () => {
+  const model = { name: "slow", version: "1", isReady: true, engine: undefined };
+  const models = { list: () => [model], engineFor: () => new Promise<never>(() => undefined) };
+  const handler = createHandler({ models });
+  const messages = [{ role: "user", content: "hi" }];
+  for (const [path, body] of [
+    ["/predict", { instances: ["a"] }],
+    ["/v1/completions", { model: "slow", prompt: "a" }],
+    ["/v1/chat/completions", { model: "slow", messages }],
+    ["/v2/models/slow/infer", { inputs: [{ name: "x", shape: [1], datatype: "FP32", data: [1] }] }],
+  ] as const) {
+    const leaving = new AbortController();
+    const headers = { "content-type": "application/json" };
+    const request = new Request(`http://localhost${path}`, {
+      method: "POST",
+      headers,
+      body: JSON.stringify(body),
+      signal: leaving.signal,
+    });
+    const answer = handler.fetch(request);
+    while (handler.underWay() === 0) await new Promise((resolve) => setImmediate(resolve));
+    leaving.abort();
+    assert.equal((await answer).status, 499, path);
+    assert.equal(handler.underWay(), 0, path);
+  }
 });
