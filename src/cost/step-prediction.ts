@@ -18,7 +18,7 @@ export interface StepPrediction {
   readonly roomBytes: number;
   /** The growth of the process: the engine's own, its session's, two copies of the state, what is alive at once, and the engine's spare room. */
   readonly bytes: number;
-  /** What of `bytes` the engine takes for the session itself, before it has run. */
+  /** The part of `bytes` that the engine takes for the session itself, before it has run. */
   readonly sessionBytes: number;
   /** Where the machine's rates are known. */
   readonly seconds?: number;
@@ -32,7 +32,7 @@ const ENGINE_BYTES = 12 * 2 ** 20;
  */
 const [SPARE_SHARE, CONVOLVING_SHARE, SPARE_LARGEST] = [0.15, 0.45, 1.5];
 
-/** What a session takes for each node of its graph: chains of 500, 1,500 and 3,000 nodes took 12, 13 and 8 KiB each. */
+/** Memory that a session takes for each node of its graph: chains of 500, 1,500 and 3,000 nodes took 12, 13 and 8 KiB each. */
 const NODE_BYTES = 10 * 2 ** 10;
 
 /** Seconds that a run takes beside its nodes, and for each tensor that goes in or comes out: measured on small perceptrons. */
