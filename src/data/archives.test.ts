@@ -154,6 +154,57 @@ suite("tars and gzip", () => {
   });
 });
 
+suite("links in archives", () => {
+  const rows = Array.from({ length: 40 }, (_, i) => `text ${i},${i % 2 === 0 ? "a" : "b"}`);
+  const content = Buffer.from(`text,label\n${rows.join("\n")}\n`);
+  const file = Buffer.concat([tarHeader("a.csv", content.length.toString(8).padStart(11, "0")), content, Buffer.alloc(1024 - content.length)]);
+  const link = (name: string, kind: string, target: string): Buffer => tarHeader(name, "0", kind, target);
+  const filesOf = async (bytes: Buffer) => {
+    const notes: string[] = [];
+    const files = await archiveFiles(bytes, "folder/a.tar", notes);
+    return { files: files.map(({ name, bytes: own }) => [name, Buffer.from(own).toString()]), notes };
+  };
+
+  test("a hard link in a tar is another name of a file before it", async () => {
+    const { files, notes } = await filesOf(Buffer.concat([file, link("b.csv", "1", "a.csv"), Buffer.alloc(1024)]));
+    assert.deepEqual(files, [
+      ["a.csv", content.toString()],
+      ["b.csv", content.toString()],
+    ]);
+    assert.deepEqual(notes, []);
+  });
+
+  test("links that are not followed are counted and named", async () => {
+    const links = [link("b.csv", "2", "a.csv"), link("c.csv", "2", "/etc/passwd"), link("d.csv", "1", "nowhere.csv"), link("e", "5", "")];
+    const { files, notes } = await filesOf(Buffer.concat([file, ...links, Buffer.alloc(1024)]));
+    assert.deepEqual(files, [["a.csv", content.toString()]]);
+    assert.deepEqual(notes, ['a.tar: 3 links were left out: "b.csv", "c.csv", "d.csv"']);
+  });
+
+  test("a link in a zip is not read as the path that it leads to", async () => {
+    const bytes = zip([
+      ["a.csv", content],
+      ["b.csv", Buffer.from("a.csv")],
+    ]);
+    const at = bytes.lastIndexOf("PK\u0001\u0002");
+    bytes[at + 5] = 3;
+    bytes.writeUInt16LE(0o120777, at + 40);
+    assert.deepEqual(await filesOf(bytes), { files: [["a.csv", content.toString()]], notes: ['a.tar: a link was left out: "b.csv"'] });
+  });
+
+  test("links to a large file many times over are bounded as a whole", async () => {
+    const size = 8 * 2 ** 20;
+    const many = Array.from({ length: 200 }, (_, i) => link(`${i}`, "1", "a"));
+    const bytes = Buffer.concat([tarHeader("a", size.toString(8).padStart(11, "0")), Buffer.alloc(size), ...many, Buffer.alloc(1024)]);
+    await assert.rejects(archiveFiles(bytes, "a.tar"), /^DataError: a\.tar: expected at most \d+ MiB out of \d+ packed bytes, got more/);
+  });
+
+  test("a training says which links it left out", async () => {
+    const path = put("links.tar", Buffer.concat([file, link("b.csv", "2", "a.csv"), Buffer.alloc(1024)]));
+    assert.ok((await loadData(path)).notes.includes('links.tar: a link was left out: "b.csv"'));
+  });
+});
+
 test("archives of many empty entries are refused before their entries are followed", async () => {
   const many = 250_001;
   const one = zip([["a", new Uint8Array(0)]]);

@@ -13,13 +13,15 @@ export function tar(entries: Iterable<readonly [string, Uint8Array]>): Buffer {
 
 const padding = (length: number): Buffer => Buffer.alloc((512 - (length % 512)) % 512);
 
-/** A tar's header with this text as its size, and a right checksum. */
-export function tarHeader(name: string, size: string): Buffer {
+/** A tar's header with this text as its size, and a right checksum; of a link (kind 1 or 2) with where it leads. */
+export function tarHeader(name: string, size: string, kind = "0", target = ""): Buffer {
   const header = Buffer.alloc(512);
   header.write(name, 0);
   header.write("0000644\0", 100);
   header.write(`${size}\0`, 124);
-  header.write("        0ustar\u000000", 148);
+  header.write(`        ${kind}`, 148);
+  header.write(target, 157);
+  header.write("ustar\u000000", 257);
   const sum = header.reduce((a, b) => a + b);
   header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
   return header;

@@ -118,9 +118,10 @@ class Importer {
   async archive(path: string, prefix: string): Promise<void> {
     const packed = await readFileBytes(path);
     const bytes = isGzip(packed) ? await unwrapGzip(packed, path) : packed;
-    const files = await archiveFiles(bytes, path);
+    const notes: string[] = [];
+    const files = await archiveFiles(bytes, path, notes);
     if (files.length === 0) throw new DataError(`${path}: expected files in the archive, found none`);
-    this.decisions.push(`${basename(path)}: unpacked, ${files.length} ${files.length === 1 ? "file" : "files"}`);
+    this.decisions.push(`${basename(path)}: unpacked, ${files.length} ${files.length === 1 ? "file" : "files"}`, ...notes);
     await this.files(
       files.map(({ name, bytes: content }) => ({ name, content })),
       prefix,

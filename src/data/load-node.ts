@@ -234,6 +234,34 @@ async function open(spec: string, options: LoadOptions): Promise<Source> {
   return openKnown(knownDataset(spec), options);
 }
 
+async function openArchive(path: string, options: LoadOptions): Promise<Source> {
+  const notes: string[] = [];
+  const files = await archiveFiles(await unwrapGzip(await readFileBytes(path), path), path, notes);
+  const source = await archiveSource(path, files, options);
+  return { ...source, notes: [...(source.notes ?? []), ...notes] };
+}
+
+async function archiveSource(path: string, files: Awaited<ReturnType<typeof archiveFiles>>, options: LoadOptions): Promise<Source> {
+  const name = basename(path);
+  const tree = archiveTree(files, path);
+  const boxes = await boxSource(name, tree, options);
+  if (boxes !== undefined) return boxes;
+  const spans = await openStandoff(tree, name, options);
+  if (spans !== undefined) return spans;
+  const isListed = listsImages(tree.names, options);
+  const listed = isListed ? await archivedTables(files, path, options) : undefined;
+  const found = listed && namedImages(listed, tree, options);
+  if (found !== undefined) return { name, ...found, ...IMAGES };
+  const notes: string[] = [];
+  const images = await archiveParts(files, path, notes);
+  if (images !== undefined) return { name, parts: images, ...IMAGES, badRows: 0, notes };
+  const texts = await textArchive(files, path, options.encoding);
+  if (texts !== undefined) return { name, ...texts, ...TEXTS, badRows: 0 };
+  const tables = await archivedTables(files, path, options);
+  if (tables !== undefined) return { name, ...tables };
+  throw new DataError(`${path}: expected images or texts in folders (CLASS/…), or a table, found none`);
+  }
+
 async function openFile(path: string, options: LoadOptions): Promise<Source> {
   if (/idx\d/.test(basename(path)) && options.format === undefined) {
     const labels = path.replace(/images(.)idx\d/, "labels$1idx1");
@@ -243,26 +271,7 @@ async function openFile(path: string, options: LoadOptions): Promise<Source> {
     return { name: basename(path), parts: { train }, badRows: 0 };
   }
   const name = basename(path);
-  if (isArchiveName(path)) {
-    const files = await archiveFiles(await unwrapGzip(await readFileBytes(path), path), path);
-    const tree = archiveTree(files, path);
-    const boxes = await boxSource(name, tree, options);
-    if (boxes !== undefined) return boxes;
-    const spans = await openStandoff(tree, name, options);
-    if (spans !== undefined) return spans;
-    const isListed = listsImages(tree.names, options);
-    const listed = isListed ? await archivedTables(files, path, options) : undefined;
-    const found = listed && namedImages(listed, tree, options);
-    if (found !== undefined) return { name, ...found, ...IMAGES };
-    const notes: string[] = [];
-    const images = await archiveParts(files, path, notes);
-    if (images !== undefined) return { name, parts: images, ...IMAGES, badRows: 0, notes };
-    const texts = await textArchive(files, path, options.encoding);
-    if (texts !== undefined) return { name, ...texts, ...TEXTS, badRows: 0 };
-    const tables = await archivedTables(files, path, options);
-    if (tables !== undefined) return { name, ...tables };
-    throw new DataError(`${path}: expected images or texts in folders (CLASS/…), or a table, found none`);
-  }
+  if (isArchiveName(path)) return openArchive(path, options);
   const mayHoldBoxes = options.tableOf === undefined && options.boxTables !== false;
   if (/\.(json|xml)$/i.test(path) || (mayHoldBoxes && (await isBoxTable(path)))) {
     const boxes = await boxSource(name, await fileTree(path), options);

@@ -18,6 +18,7 @@ const DIRECTORY_ENTRY = 0x02014b50;
 const END_OF_DIRECTORY = 0x06054b50;
 const END_OF_DIRECTORY_64 = 0x06064b50;
 const IN_64_BITS = 0xffffffff;
+const [UNIX, KIND, LINK] = [3, 0o170000, 0o120000];
 
 export const isZip = (bytes: Uint8Array): boolean => bytes[0] === 0x50 && bytes[1] === 0x4b && bytes[2] === 3 && bytes[3] === 4;
 
@@ -31,6 +32,7 @@ interface Entry {
   readonly name: string;
   readonly method: number;
   readonly isEncrypted: boolean;
+  readonly isLink: boolean;
   readonly crc: number;
   readonly packedBytes: number;
   readonly sizeBytes: number;
@@ -78,6 +80,8 @@ function entriesOf(bytes: Uint8Array, where: string): Entry[] {
       name,
       method: view.getUint16(at + 10, true),
       isEncrypted: (view.getUint16(at + 8, true) & 1) === 1,
+      // A writer of Unix keeps the kind of a file in the upper half; a link's content is the path that it leads to.
+      isLink: bytes[at + 5] === UNIX && (view.getUint16(at + 40, true) & KIND) === LINK,
       crc: view.getUint32(at + 16, true),
       packedBytes: view.getUint32(at + 20, true),
       sizeBytes: view.getUint32(at + 24, true),
@@ -130,14 +134,18 @@ export async function unzip(bytes: Uint8Array, where: string, name?: string): Pr
   return contentOf(bytes, entry, where);
 }
 
-/** The files of a zip archive, in the order of its directory, those that `isRequested` chooses. Errors: those of `unzip`. */
+/** The files of a zip archive, in the order of its directory, those that `isRequested` chooses; the names of links go to `left`. Errors: those of `unzip`. */
 export async function zipFiles(
   bytes: Uint8Array,
   where: string,
   isRequested: (name: string) => boolean = () => true,
+  left: string[] = [],
 ): Promise<ZippedFile[]> {
   const files: ZippedFile[] = [];
-  for (const entry of entriesOf(bytes, where))
-    if (isRequested(entry.name)) files.push({ name: entry.name, bytes: await contentOf(bytes, entry, where) });
+  for (const entry of entriesOf(bytes, where)) {
+    if (!isRequested(entry.name)) continue;
+    if (entry.isLink) left.push(entry.name);
+    else files.push({ name: entry.name, bytes: await contentOf(bytes, entry, where) });
+  }
   return files;
 }

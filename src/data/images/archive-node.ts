@@ -1,6 +1,7 @@
 /**
  * @module The files in an archive, a tar or a zip, without what archivers and file managers leave behind.
  */
+import { basename } from "node:path";
 import { DataError } from "../../util/errors.js";
 import { isZip, zipFiles } from "../zip-node.js";
 import { isOwn } from "../parts.js";
@@ -14,8 +15,12 @@ export const isArchiveName = (path: string): boolean => /\.(tar|tar\.gz|tgz|zip)
 const stepsOf = (name: string): string[] =>
   (name.includes("/") ? name : name.replaceAll("\\", "/")).replace(/^(\.?\/)+/, "").split("/");
 
-/** The files of an archive (without gzip around it), by their paths. Errors: DataError, naming `where`, for one that is damaged. */
-export async function archiveFiles(archive: Uint8Array, where: string): Promise<TarFile[]> {
+/**
+ * The files of an archive (without gzip around it), by their paths; `notes` gets a line if links and the like were left out.
+ *
+ * Errors: DataError, naming `where`, for one that is damaged.
+ */
+export async function archiveFiles(archive: Uint8Array, where: string, notes: string[] = []): Promise<TarFile[]> {
   const isWanted = (name: string): boolean => {
     const steps = stepsOf(name);
     if (steps.includes(".."))
@@ -24,8 +29,17 @@ export async function archiveFiles(archive: Uint8Array, where: string): Promise<
       );
     return isOwn(steps);
   };
+  const left: string[] = [];
   const files = isZip(archive)
-    ? await zipFiles(archive, where, isWanted)
-    : [...tarFiles(archive, where)].filter(({ name }) => isWanted(name));
+    ? await zipFiles(archive, where, isWanted, left)
+    : [...tarFiles(archive, where, left)].filter(({ name }) => isWanted(name));
+  const links = left.map(stepsOf).filter(isOwn);
+  if (links.length > 0)
+    notes.push(
+      `${basename(where)}: ${links.length === 1 ? "a link was" : `${links.length} links were`} left out: ${links
+        .slice(0, 5)
+        .map((steps) => JSON.stringify(steps.join("/")))
+        .join(", ")}${links.length > 5 ? ", …" : ""}`,
+    );
   return files.map(({ name, bytes }) => ({ name: stepsOf(name).join("/"), bytes }));
 }

@@ -1,10 +1,11 @@
 /**
- * @module The files in a tar archive (POSIX ustar, with the long names of pax and GNU), in their order.
+ * @module The files in a tar archive (POSIX ustar, with the long names of pax and GNU), in their order. A hard link is another name of a file that came before.
  *
  * Source: IEEE Std 1003.1-2017, pax, "ustar Interchange Format".
  */
 import { DataError } from "../../util/errors.js";
 import { checkEntries } from "../archive-entries.js";
+import { mostUnpackedBytes, unpacksTooMuch } from "../files-node.js";
 
 export interface TarFile {
   readonly name: string;
@@ -13,12 +14,20 @@ export interface TarFile {
 }
 
 const BLOCK = 512;
+/** Kinds of entries that are files: today's, the oldest writers', and one that means the same. */
+const FILES: readonly string[] = ["0", "", "7"];
 
-/** Errors: DataError, naming `where`, if a header's checksum is wrong the archive ends within a file, or it has too many entries. */
-export function* tarFiles(archive: Uint8Array, where: string): Generator<TarFile> {
+/**
+ * The files of a tar archive; the names of symbolic links, devices and the like go to `left`.
+ *
+ * Errors: DataError, naming `where`, if a header's checksum is wrong, the archive ends within a file, it has too many entries, or its links make it too large.
+ */
+export function* tarFiles(archive: Uint8Array, where: string, left: string[] = []): Generator<TarFile> {
   const decoder = new TextDecoder();
+  const files = new Map<string, Uint8Array>();
   let longName: string | undefined;
-  let [at, count] = [0, 0];
+  let longTarget: string | undefined;
+  let [at, count, unpacked] = [0, 0, 0];
   while (at < archive.length) {
     checkEntries(++count, where);
     const header = archive.subarray(at, at + BLOCK);
@@ -47,12 +56,26 @@ export function* tarFiles(archive: Uint8Array, where: string): Generator<TarFile
     at += BLOCK + Math.ceil(size / BLOCK) * BLOCK;
     const kind = text(156, 1);
     if (kind === "L") longName = decoder.decode(bytes).replace(/\0.*$/s, "");
-    else if (kind === "x") longName = /(?:^|\n)\d+ path=([^\n]*)\n/.exec(decoder.decode(bytes))?.[1] ?? longName;
-    else {
+    else if (kind === "K") longTarget = decoder.decode(bytes).replace(/\0.*$/s, "");
+    else if (kind === "x") {
+      const named = (key: string): string | undefined =>
+        new RegExp(`(?:^|\\n)\\d+ ${key}=([^\\n]*)\\n`).exec(decoder.decode(bytes))?.[1];
+      longName = named("path") ?? longName;
+      longTarget = named("linkpath") ?? longTarget;
+    } else if (kind !== "g") {
       const prefix = text(257, 5) === "ustar" ? text(345, 155) : "";
       const name = longName ?? (prefix === "" ? text(0, 100) : `${prefix}/${text(0, 100)}`);
-      longName = undefined;
-      if (kind === "0" || kind === "") yield { name, bytes };
+      const target = longTarget ?? text(157, 100);
+      [longName, longTarget] = [undefined, undefined];
+      const content = FILES.includes(kind) ? bytes : kind === "1" ? files.get(target) : undefined;
+      if (content === undefined) {
+        if (kind !== "5") left.push(name);
+        continue;
+      }
+      unpacked += content.length;
+      if (unpacked > mostUnpackedBytes(archive.length)) throw unpacksTooMuch(where, archive.length);
+      files.set(name, content);
+      yield { name, bytes: content };
     }
   }
 }

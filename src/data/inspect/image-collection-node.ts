@@ -53,10 +53,10 @@ function placeOf(name: string): { part?: string; label?: string } {
   return { ...(part === undefined ? {} : { part }), ...(rest[0] === undefined ? {} : { label: rest[0] }) };
 }
 
-async function treeOf(spec: string): Promise<FileTree> {
+async function treeOf(spec: string, notes: string[]): Promise<FileTree> {
   if (!isArchiveName(spec)) return folderTree(spec);
   const bytes = await readFileBytes(spec);
-  return archiveTree(await archiveFiles(isGzip(bytes) ? await unwrapGzip(bytes, spec) : bytes, spec), spec);
+  return archiveTree(await archiveFiles(isGzip(bytes) ? await unwrapGzip(bytes, spec) : bytes, spec, notes), spec);
 }
 
 /** Classes of an image's boxes; YOLO's do not depend on the size that they are asked for. */
@@ -64,7 +64,8 @@ const boxClasses = ({ boxes, size }: AnnotatedImage): string[] =>
   boxes(size ?? { width: 1, height: 1 }).map(({ label }) => label);
 
 async function filesOf(spec: string): Promise<ImageCollection> {
-  const tree = await treeOf(spec);
+  const notes: string[] = [];
+  const tree = await treeOf(spec, notes);
   const annotated = await findAnnotations(tree, { skipBadRows: true });
   const boxed = new Map((annotated?.images ?? []).map((image) => [image.image, image]));
   const images = tree.names
@@ -79,7 +80,7 @@ async function filesOf(spec: string): Promise<ImageCollection> {
       return { name, image, ...placeOf(name) };
     });
   const others = tree.names.filter((name) => !IMAGE_FILE.test(name)).map((name) => ({ name, image: tree.source(name) }));
-  return { name: basename(spec), images, others, notes: [...(annotated?.missing ?? []), ...(annotated?.notes ?? [])] };
+  return { name: basename(spec), images, others, notes: [...notes, ...(annotated?.missing ?? []), ...(annotated?.notes ?? [])] };
 }
 
 /** An image whose largest value is `maximum`, from 0 to 255. */
