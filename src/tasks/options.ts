@@ -49,7 +49,7 @@ export const deviceOptions = {
 /** Options for how tables are written, where the detected settings would be wrong: for every verb that reads tables. */
 export const tableOptions = {
   encoding: text({
-    help: "tables: the encoding of a text file, such as windows-1252, gb18030 or shift_jis",
+    help: "tables: the encoding of a text file, such as windows-1252 or gb18030; utf-8,gb18030 for lines of both",
     metavar: "NAME",
     defaultText: "UTF-8, or detected",
   }),

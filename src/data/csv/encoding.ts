@@ -280,6 +280,13 @@ export function guessEncoding(bytes: Uint8Array): string {
     : best(LATIN, (name) => weighLatin(name, bytes));
 }
 
+/** Tells whether bytes look like text of the encoding that was guessed for them; a guess of two bytes a character was made by that alone. */
+export function resembles(encoding: string, bytes: Uint8Array): boolean {
+  const latin = LATIN.find((name) => name === encoding);
+  if (latin !== undefined) return weighLatin(latin, bytes) > 0.9;
+  return !Object.hasOwn(ALPHABETS, encoding) || weighAlphabet(encoding as keyof typeof ALPHABETS, bytes) > 0.5;
+}
+
 /** Bytes that an encoding is guessed from. */
 const SAMPLE = 1 << 16;
 

@@ -12,7 +12,8 @@ import { readWith } from "../schema/table-schema.js";
 import { DataError } from "../../util/errors.js";
 import type { DialectOptions } from "./dialect.js";
 import { checkDelimiter, guessDialect } from "./dialect.js";
-import { checkEncoding, encodingName, guessEncoding, markedEncoding, streamDecoder } from "./encoding.js";
+import { encodingName, guessEncoding, markedEncoding, streamDecoder } from "./encoding.js";
+import { LineSurvey, mixedDecoder, namedEncodings } from "./mixed-lines.js";
 import type { CsvRecord } from "./records.js";
 import { RecordReader } from "./records.js";
 import { RowFilter, SAMPLE_ROWS } from "./stray-rows.js";
@@ -58,13 +59,18 @@ async function bytesOf(source: TableSource): Promise<{ readonly bytes: Uint8Arra
 
 /** The text of bytes: as a mark says, as UTF-8, or as they look like. */
 function decoded(bytes: Uint8Array, where: string, asked: string | undefined): { readonly text: string; readonly note?: string } {
-  const named = asked === undefined ? markedEncoding(bytes.subarray(0, HEAD)) : checkEncoding(asked, "encoding");
+  const { encoding: named, other } =
+    asked === undefined ? { encoding: markedEncoding(bytes.subarray(0, HEAD)) } : namedEncodings(asked, "encoding");
   try {
-    return { text: streamDecoder(named ?? "utf-8")(bytes, true) };
+    return { text: (other === undefined ? streamDecoder(named ?? "utf-8") : mixedDecoder(other))(bytes, true) };
   } catch (cause) {
-    if (named !== undefined)
-      throw new DataError(`${where}: expected ${encodingName(named)}, got other bytes; name the encoding`, { cause });
+    if (asked !== undefined || (named !== undefined && named !== "utf-8"))
+      throw new DataError(`${where}: expected ${encodingName(named ?? "utf-8")}, got other bytes; name the encoding`, { cause });
   }
+  const survey = new LineSurvey();
+  survey.add(bytes, true);
+  const mixed = survey.found();
+  if (mixed !== undefined) return { text: mixedDecoder(mixed.other)(bytes, true), note: `${where}: ${mixed.says}` };
   const encoding = guessEncoding(bytes);
   return { text: streamDecoder(encoding)(bytes, true), note: `${where}: not UTF-8, read as ${encodingName(encoding)}` };
 }

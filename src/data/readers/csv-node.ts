@@ -8,7 +8,8 @@ import { createGunzip } from "node:zlib";
 import { fileRow } from "../column.js";
 import type { Dialect, DialectOptions } from "../csv/dialect.js";
 import { checkDelimiter, guessDialect, leadingRecords } from "../csv/dialect.js";
-import { checkEncoding, encodingName, guessEncoding, markedEncoding, Sample, streamDecoder, withBreak } from "../csv/encoding.js";
+import { encodingName, guessEncoding, markedEncoding, Sample, streamDecoder, withBreak } from "../csv/encoding.js";
+import { LineSurvey, mixedDecoder, namedEncodings } from "../csv/mixed-lines.js";
 import type { CsvRecord } from "../csv/records.js";
 import { RecordReader } from "../csv/records.js";
 import { RowFilter, SAMPLE_ROWS } from "../csv/stray-rows.js";
@@ -80,6 +81,8 @@ async function* bytesOf(path: string, zipped: boolean): AsyncGenerator<Uint8Arra
 /** Evidence of a file's encoding in all of its bytes. */
 interface Encoding {
   readonly encoding: string;
+  /** The encoding of lines that are not UTF-8, where some are and some are not. */
+  readonly other?: string;
   readonly note?: string;
   /** UTF-8 but for some rows. */
   readonly broken?: true;
@@ -106,28 +109,39 @@ async function detectEncoding(path: string, zipped: boolean, asked: string | und
     if (byHead && !zipped && isValid && asked === undefined && chunk.length === PIECE) return { encoding: "utf-8", byHead };
   }
   isValid &&= validator.ended;
-  if (asked !== undefined) return { encoding: checkEncoding(asked, "--encoding") };
+  if (asked !== undefined) {
+    const named = namedEncodings(asked, "--encoding");
+    return named.encoding === "utf-8" && named.other === undefined && !isValid ? { ...named, broken: true } : named;
+  }
   if (isValid) return { encoding: "utf-8" };
+  const mixed = await surveyLines(path, zipped);
+  if (mixed !== undefined) return { encoding: "utf-8", other: mixed.other, note: `${path}: ${mixed.says}` };
   if (sample.valid > sample.invalid) return { encoding: "utf-8", broken: true };
   const encoding = guessEncoding(sample.bytes);
   return { encoding, note: `${path}: not UTF-8, read as ${encodingName(encoding)}; --encoding says otherwise` };
+}
+
+async function surveyLines(path: string, zipped: boolean): Promise<ReturnType<LineSurvey["found"]>> {
+  const survey = new LineSurvey();
+  for await (const chunk of bytesOf(path, zipped)) survey.add(chunk);
+  survey.add(new Uint8Array(), true);
+  return survey.found();
 }
 
 /** The text of a file piece by piece; the last piece says so. */
 async function* textOf(
   path: string,
   zipped: boolean,
-  { encoding, broken }: Encoding,
+  { encoding, other, broken }: Encoding,
 ): AsyncGenerator<{ text: string; last: boolean }> {
   const decoder = broken === true ? new TextDecoder(encoding) : undefined;
-  const strict = streamDecoder(encoding);
+  const strict = other === undefined ? streamDecoder(encoding) : mixedDecoder(other);
   const decode = (bytes: Uint8Array, last: boolean): string => {
     try {
       return decoder?.decode(bytes, { stream: !last }) ?? strict(bytes, last);
     } catch (cause) {
-      throw new DataError(`${path}: expected ${encodingName(encoding)}, got other bytes; name the encoding (--encoding)`, {
-        cause,
-      });
+      const expected = [encoding, ...(other === undefined ? [] : [other])].map(encodingName).join(" or ");
+      throw new DataError(`${path}: expected ${expected}, got other bytes; name the encoding (--encoding)`, { cause });
     }
   };
   for await (const chunk of bytesOf(path, zipped)) yield { text: decode(chunk, false), last: false };
@@ -167,7 +181,7 @@ async function* rowsIn(table: Opened, filter: RowFilter): AsyncGenerator<CsvReco
 /** A delimited text file as it is written: what `openCsv` reads it by. */
 export interface CsvForm {
   readonly encoding: string;
-  /** Some rows are not of that encoding. */
+  /** Some rows are not of that encoding, or of another. */
   readonly broken: boolean;
   readonly delimiter: string;
   readonly quote: string;
@@ -184,7 +198,7 @@ export interface CsvForm {
 export async function csvForm(path: string, zipped: boolean, options: CsvOptions, byHead = false): Promise<CsvForm> {
   const { table, names, escaped } = await describeCsv(path, zipped, options, byHead);
   const { encoding, delimiter, quote, header, skip } = table;
-  const broken = encoding.broken === true;
+  const broken = encoding.broken === true || encoding.other !== undefined;
   const plain = skip === 0 && leadingRecords(table) === Number(header) && !escaped;
   return { encoding: encoding.encoding, broken, delimiter, quote, header, plain, names };
 }

@@ -122,7 +122,7 @@ export class ChunkBuilder {
 export function problemOf({ fields, problem }: CsvRecord, columns: number, broken: boolean): string | undefined {
   if (problem !== undefined) return problem;
   if (broken && fields.some((field) => field.includes("\ufffd")))
-    return `expected UTF-8, got other bytes; save the file as UTF-8, name its encoding (--encoding), or ${SKIP_REMEDY}`;
+    return `expected UTF-8, got other bytes; save the file as UTF-8, name its encoding (--encoding; utf-8,NAME where the others are UTF-8), or ${SKIP_REMEDY}`;
   const count = fields.length;
   const isFit = count === columns || (count > columns && fields.slice(columns).every((field) => field.trim() === ""));
   return isFit ? undefined : `expected ${columns} columns, got ${count}`;
