@@ -8,7 +8,7 @@ import { HttpError } from "./http-error.js";
 export interface OriginRules {
   /** Names without ports; left out, any. */
   readonly hosts?: readonly string[];
-  /** Origins of pages besides the server's own, as `https://app.example`; `*` is any. */
+  /** Origins of pages besides the server's own, as `https://app.example`; `*` is any. Left out, a server knows no others. */
   readonly origins?: readonly string[];
 }
 
@@ -25,16 +25,17 @@ export function hostName(header: string): string | undefined {
 }
 
 /** HttpError 403 (421 for a wrong host) unless the request's Host and Origin are allowed. */
-export function expectOrigin(headers: Headers, { hosts, origins = [] }: OriginRules): void {
+export function expectOrigin(headers: Headers, { hosts, origins }: OriginRules): void {
   const host = headers.get("host");
   const name = host === null ? undefined : hostName(host);
   if (host !== null && name === undefined) throw new HttpError(400, "host: expected a name, got something else");
   if (hosts !== undefined && name !== undefined && !hosts.includes(name))
     throw new HttpError(421, "host: expected a name that this server has; allow others with --allow-host");
   const origin = headers.get("origin");
-  if (origin === null || origins.includes("*") || origins.includes(origin)) return;
+  if (origin === null || origins?.includes("*") === true || origins?.includes(origin) === true) return;
   if (host !== null && (origin === `http://${host}` || origin === `https://${host}`)) return;
-  throw new HttpError(403, "origin: expected a page of this server; allow others with --allow-origin");
+  const remedy = origins === undefined ? "" : "; allow others with --allow-origin";
+  throw new HttpError(403, `origin: expected a page of this server${remedy}`);
 }
 
 /** Headers that let a page of an allowed origin read the answer. */

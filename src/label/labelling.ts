@@ -65,6 +65,7 @@ export async function startLabelling(options: LabellingOptions): Promise<Labelli
   const read = await readItems(data, DATA_KINDS[scheme.kind], options);
   if (read.left > 0) note(`${read.left} rows or files were left out`);
   const store = await openStore(options.store);
+  let opened: Opened | undefined;
   try {
     const id = await findProject(store, options, read.items);
     const { instructions, overlap } = options;
@@ -74,13 +75,20 @@ export async function startLabelling(options: LabellingOptions): Promise<Labelli
     const { model } = options;
     const proposals =
       model === undefined ? undefined : await Proposals.start(workspace, { model, scheme, folder: read.folder }, note);
+    opened = { workspace, read, proposals, learner: undefined };
     const settings = { note, proposes: proposals === undefined };
-    const learner = learns(options) ? new Learner(workspace, learnerData(options, id, read), settings) : undefined;
-    return await serveLabelling(options, { workspace, read, learner, proposals });
+    if (learns(options)) opened = { ...opened, learner: new Learner(workspace, learnerData(options, id, read), settings) };
+    return await serveLabelling(options, opened);
   } catch (error) {
+    await endModels(opened);
     await store.close();
     throw error;
   }
+}
+
+async function endModels(opened: Pick<Opened, "learner" | "proposals"> | undefined): Promise<void> {
+  await opened?.learner?.[Symbol.asyncDispose]();
+  await opened?.proposals?.[Symbol.asyncDispose]();
 }
 
 const learns = ({ learn, scheme }: LabellingOptions): boolean =>
@@ -93,8 +101,9 @@ interface Opened {
   readonly proposals: Proposals | undefined;
 }
 
-async function serveLabelling(options: LabellingOptions, { workspace, read, learner, proposals }: Opened): Promise<Labelling> {
+async function serveLabelling(options: LabellingOptions, opened: Opened): Promise<Labelling> {
   const { note = () => undefined, tls, behindProxy = false } = options;
+  const { workspace, read, learner } = opened;
   const accounts = new Accounts(workspace.store);
   const isAlone = isLoopback(options.host) && options.team !== true;
   const addresses = new WeakMap<Request, string>();
@@ -121,8 +130,7 @@ async function serveLabelling(options: LabellingOptions, { workspace, read, lear
     items: read.items.length,
     async [Symbol.asyncDispose]() {
       await server.close(GRACE_MS);
-      await learner?.[Symbol.asyncDispose]();
-      await proposals?.[Symbol.asyncDispose]();
+      await endModels(opened);
       await workspace.store.close();
     },
   };

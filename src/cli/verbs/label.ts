@@ -26,7 +26,7 @@ const options = {
   store: text({
     help: "where annotations are kept: a SQLite file, or postgres://USER:PASSWORD@HOST/DATABASE",
     metavar: "DATABASE",
-    defaultText: "labels.db beside the data",
+    defaultText: "DATA.labels.db",
     env: "DESCENT_STORE",
   }),
   people: integer({
@@ -66,7 +66,9 @@ async function labelsOf(given: readonly string[]): Promise<{ name: string }[]> {
     const lines = await readFile(one, "utf8").catch(() => undefined);
     names.push(...(lines === undefined ? one.split(",") : lines.split(/\r?\n/)));
   }
-  const labels = [...new Set(names.map((name) => name.trim()).filter((name) => name !== ""))];
+  const labels = names.map((name) => name.trim()).filter((name) => name !== "");
+  const twice = labels.find((name, i) => labels.indexOf(name) !== i);
+  if (twice !== undefined) throw new ConfigError(`label: --labels: expected labels of different names, got "${twice}" twice`);
   if (labels.length === 0) throw new ConfigError("label: expected --labels, got none; for example --labels good,bad");
   return labels.map((name) => ({ name }));
 }
