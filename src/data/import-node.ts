@@ -22,7 +22,7 @@ import { inspectTable } from "./inspect/table-profile-node.js";
 import type { TableProfile } from "./inspect/profile.js";
 import { rowsOf } from "./readers/duckdb-node.js";
 import { csvForm } from "./readers/csv-node.js";
-import { isQuery, parseQuery } from "./readers/query-node.js";
+import { isQuery, parseRunnable } from "./readers/query-node.js";
 import { readHead, tableFormat } from "./readers/table-file-node.js";
 import { rowsIn } from "./inspect/rows-in-node.js";
 import { Utf8Validator } from "./readers/utf8-validator-node.js";
@@ -274,7 +274,7 @@ async function takeSource(importer: Importer, spec: string, isOne: boolean): Pro
 /** Files that a source is made of, with their hashes. */
 async function inputsOf(spec: string): Promise<CardFile[]> {
   if (!isQuery(spec)) return hashAll(spec, basename(spec));
-  const { access } = await parseQuery(spec);
+  const { access } = await parseRunnable(spec);
   const files: CardFile[] = [];
   for (const file of access.files ?? []) files.push(...(await hashAll(file, basename(file))));
   return files;

@@ -21,7 +21,7 @@ import { csvForm } from "../readers/csv-node.js";
 import type { Access } from "../readers/access.js";
 import { literalPath, rowsOf, withConnection } from "../readers/duckdb-node.js";
 import { checkJson } from "../readers/json-depth-node.js";
-import { isQuery, parseQuery } from "../readers/query-node.js";
+import { isQuery, parseRunnable } from "../readers/query-node.js";
 import type { TableFormat } from "../readers/table-file-node.js";
 import { describeFile } from "../readers/describe-file-node.js";
 import { isTableName, readHead, refuseForeign, tableFormat } from "../readers/table-file-node.js";
@@ -230,7 +230,7 @@ async function relationsOf(
   plain: boolean,
 ): Promise<[string, Relation][]> {
   if (isQuery(spec)) {
-    const { sql, access } = await parseQuery(spec);
+    const { sql, access } = await parseRunnable(spec);
     return [["all", { from: `(\n${sql}\n)`, files: access.files ?? [], folders: access.folders ?? [] }]];
   }
   // A known name means the known data, as in training, whatever lies beside.

@@ -1,6 +1,7 @@
 /**
  * @module A query, looked at before it is run: that it is one statement which reads, and which files it names.
  */
+import { existsSync } from "node:fs";
 import * as z from "zod";
 import { ConfigError, DataError } from "../../util/errors.js";
 import { quoteText } from "./columns-node.js";
@@ -63,6 +64,14 @@ export async function parseQuery(text: string, where = "query"): Promise<ParsedQ
       folders: names.filter(isPattern).map((name) => name.replace(/[^/\\]*[*?[].*$/s, "") || "."),
     },
   };
+}
+
+/** Parses a query that is to be run. Errors: those of `parseQuery`; DataError for a file that is not there. */
+export async function parseRunnable(text: string): Promise<ParsedQuery> {
+  const parsed = await parseQuery(text);
+  const missing = parsed.access.files?.find((name) => /[./\\]/.test(name) && !existsSync(name));
+  if (missing !== undefined) throw new DataError(`query: expected files that are there, got ${missing}, which is not`);
+  return parsed;
 }
 
 /**

@@ -111,6 +111,10 @@ test("a query that wants more memory than it may have ends with an error", async
   await assert.rejects(run, /Out of Memory/);
 });
 
+test("a file that is not there is called so", async () => {
+  await assert.rejects(rowsIn("SELECT * FROM 'nowhere/none.csv'"), /query: expected files that are there, got nowhere\/none\.csv, which is not/);
+});
+
 test("what a query reads is known before it runs", async () => {
   const { access } = await parseQuery("SELECT 'text.csv' AS a, 'b' || c FROM 'd.csv' JOIN read_json('e/*.json') USING (x)");
   assert.deepEqual([access.files, access.folders], [["d.csv"], ["e/"]]);

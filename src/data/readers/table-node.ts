@@ -22,7 +22,7 @@ import type { RawTable } from "./csv-node.js";
 import { openCsv } from "./csv-node.js";
 import { openEngineTable } from "./engine-table-node.js";
 import { checkJson } from "./json-depth-node.js";
-import { guessedDates, isQuery, parseQuery } from "./query-node.js";
+import { guessedDates, isQuery, parseRunnable } from "./query-node.js";
 import type { FileSource } from "./describe-file-node.js";
 import { describeFile } from "./describe-file-node.js";
 import type { TableFormat, TableOptions } from "./table-file-node.js";
@@ -217,7 +217,7 @@ export async function openQuery(
   options: Omit<TableOptions, "format" | "encoding" | "delimiter" | "sheet" | "quote" | "header"> = {},
 ): Promise<Table> {
   refuseOptions("query", "query", options);
-  const query = await parseQuery(sql);
+  const query = await parseRunnable(sql);
   const explain = (error: unknown): Promise<Error> => {
     if (!isEngineError(error)) return Promise.resolve(error as Error);
     const line = error.message.split("\n")[0];
