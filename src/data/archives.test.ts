@@ -157,7 +157,11 @@ suite("tars and gzip", () => {
 suite("links in archives", () => {
   const rows = Array.from({ length: 40 }, (_, i) => `text ${i},${i % 2 === 0 ? "a" : "b"}`);
   const content = Buffer.from(`text,label\n${rows.join("\n")}\n`);
-  const file = Buffer.concat([tarHeader("a.csv", content.length.toString(8).padStart(11, "0")), content, Buffer.alloc(512 - content.length)]);
+  const file = Buffer.concat([
+    tarHeader("a.csv", content.length.toString(8).padStart(11, "0")),
+    content,
+    Buffer.alloc(512 - content.length),
+  ]);
   const link = (name: string, kind: string, target: string): Buffer => tarHeader(name, "0", kind, target);
   const filesOf = async (bytes: Buffer) => {
     const notes: string[] = [];
@@ -175,7 +179,12 @@ suite("links in archives", () => {
   });
 
   test("links that are not followed are counted and named", async () => {
-    const links = [link("b.csv", "2", "a.csv"), link("c.csv", "2", "/etc/passwd"), link("d.csv", "1", "nowhere.csv"), link("e", "5", "")];
+    const links = [
+      link("b.csv", "2", "a.csv"),
+      link("c.csv", "2", "/etc/passwd"),
+      link("d.csv", "1", "nowhere.csv"),
+      link("e", "5", ""),
+    ];
     const { files, notes } = await filesOf(Buffer.concat([file, ...links, Buffer.alloc(1024)]));
     assert.deepEqual(files, [["a.csv", content.toString()]]);
     assert.deepEqual(notes, ['a.tar: 3 links were left out: "b.csv", "c.csv", "d.csv"']);
@@ -189,14 +198,25 @@ suite("links in archives", () => {
     const at = bytes.lastIndexOf("PK\u0001\u0002");
     bytes[at + 5] = 3;
     bytes.writeUInt16LE(0o120777, at + 40);
-    assert.deepEqual(await filesOf(bytes), { files: [["a.csv", content.toString()]], notes: ['a.tar: a link was left out: "b.csv"'] });
+    assert.deepEqual(await filesOf(bytes), {
+      files: [["a.csv", content.toString()]],
+      notes: ['a.tar: a link was left out: "b.csv"'],
+    });
   });
 
   test("links to a large file many times over are bounded as a whole", async () => {
     const size = 8 * 2 ** 20;
     const many = Array.from({ length: 200 }, (_, i) => link(`${i}`, "1", "a"));
-    const bytes = Buffer.concat([tarHeader("a", size.toString(8).padStart(11, "0")), Buffer.alloc(size), ...many, Buffer.alloc(1024)]);
-    await assert.rejects(archiveFiles(bytes, "a.tar"), /^DataError: a\.tar: expected at most \d+ MiB out of \d+ packed bytes, got more/);
+    const bytes = Buffer.concat([
+      tarHeader("a", size.toString(8).padStart(11, "0")),
+      Buffer.alloc(size),
+      ...many,
+      Buffer.alloc(1024),
+    ]);
+    await assert.rejects(
+      archiveFiles(bytes, "a.tar"),
+      /^DataError: a\.tar: expected at most \d+ MiB out of \d+ packed bytes, got more/,
+    );
   });
 
   test("a training says which links it left out", async () => {

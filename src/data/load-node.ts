@@ -241,7 +241,11 @@ async function openArchive(path: string, options: LoadOptions): Promise<Source> 
   return { ...source, notes: [...(source.notes ?? []), ...notes] };
 }
 
-async function archiveSource(path: string, files: Awaited<ReturnType<typeof archiveFiles>>, options: LoadOptions): Promise<Source> {
+async function archiveSource(
+  path: string,
+  files: Awaited<ReturnType<typeof archiveFiles>>,
+  options: LoadOptions,
+): Promise<Source> {
   const name = basename(path);
   const tree = archiveTree(files, path);
   const boxes = await boxSource(name, tree, options);
@@ -260,7 +264,7 @@ async function archiveSource(path: string, files: Awaited<ReturnType<typeof arch
   const tables = await archivedTables(files, path, options);
   if (tables !== undefined) return { name, ...tables };
   throw new DataError(`${path}: expected images or texts in folders (CLASS/…), or a table, found none`);
-  }
+}
 
 async function openFile(path: string, options: LoadOptions): Promise<Source> {
   if (/idx\d/.test(basename(path)) && options.format === undefined) {

@@ -26,13 +26,19 @@ const OLD_GERMAN = lines(10, (i) => line(20 + i, Buffer.from(`schöne Straße ü
 const whole = (...parts: readonly Buffer[][]): Buffer => Buffer.concat([HEAD, ...parts.flat()]);
 
 /** The texts of a file and what was said of it, by the reader of files and by the one for pages, which agree. */
-async function textsOf(bytes: Buffer, options: Pick<TableOptions, "encoding"> = {}): Promise<{ texts: unknown[]; notes: readonly string[] }> {
+async function textsOf(
+  bytes: Buffer,
+  options: Pick<TableOptions, "encoding"> = {},
+): Promise<{ texts: unknown[]; notes: readonly string[] }> {
   const path = join(folder, "a.csv");
   writeFileSync(path, bytes);
   const read = await readTable(path, options);
   const { data } = await parseTable(new Blob([new Uint8Array(bytes)]), options);
   const texts = [...read.data.rows()].map(({ text }) => text);
-  assert.deepEqual([...data.rows()].map(({ text }) => text), texts);
+  assert.deepEqual(
+    [...data.rows()].map(({ text }) => text),
+    texts,
+  );
   return { texts, notes: read.notes };
 }
 
@@ -53,11 +59,17 @@ describe("a table whose lines are of two encodings", () => {
     const { texts, notes } = await textsOf(whole(GERMAN.slice(0, 5), OLD_GERMAN, GERMAN.slice(5)));
     assert.equal(texts[4], "Größe und Qualität passen4");
     assert.equal(texts[5], "schöne Straße übermüdet0");
-    assert.match(notes.join(), /a\.csv: beyond ASCII, 20 lines are UTF-8, and 10 lines are not \(7, 8, 9, 10, 11, …\) and read as Windows-1252/);
+    assert.match(
+      notes.join(),
+      /a\.csv: beyond ASCII, 20 lines are UTF-8, and 10 lines are not \(7, 8, 9, 10, 11, …\) and read as Windows-1252/,
+    );
   });
 
   test("seen where the first part of a large file is UTF-8 alone", async () => {
-    const bytes = whole(lines(20_000, (i) => line(i, `Größe und Qualität passen${i}`, "good")), OLD_GERMAN);
+    const bytes = whole(
+      lines(20_000, (i) => line(i, `Größe und Qualität passen${i}`, "good")),
+      OLD_GERMAN,
+    );
     const { texts } = await textsOf(bytes);
     assert.equal(texts.at(-1), "schöne Straße übermüdet9");
     const path = join(folder, "large.csv");
@@ -72,7 +84,10 @@ describe("a table whose lines are of two encodings", () => {
     const bytes = whole(GERMAN, OLD_GERMAN);
     const { texts, notes } = await textsOf(bytes, { encoding: "utf-8,windows-1251" });
     assert.equal(texts[20], "schцne StraЯe ьbermьdet0");
-    assert.deepEqual(notes.filter((note) => /encoding/.test(note)), []);
+    assert.deepEqual(
+      notes.filter((note) => /encoding/.test(note)),
+      [],
+    );
     await assert.rejects(textsOf(bytes, { encoding: "utf-8" }), /row 21 \(line 22\): expected UTF-8, got other bytes/);
     const left = await readTable(join(folder, "a.csv"), { encoding: "utf-8", skipBadRows: true });
     assert.deepEqual([left.data.length, left.badRows], [20, 10]);

@@ -94,8 +94,7 @@ export function mixedDecoder(other: string): (bytes: Uint8Array, last: boolean) 
   const lines = new LineCutter();
   return (bytes, last) => {
     let text = "";
-    for (const line of lines.cut(bytes, last))
-      text += streamDecoder(isOfUtf8(line, other) ? "utf-8" : other)(line, true);
+    for (const line of lines.cut(bytes, last)) text += streamDecoder(isOfUtf8(line, other) ? "utf-8" : other)(line, true);
     return text;
   };
 }
@@ -106,6 +105,8 @@ export function namedEncodings(asked: string, where: string): { readonly encodin
   const encoding = checkEncoding(first, where);
   if (other === undefined) return { encoding };
   if (encoding !== "utf-8" || more.length > 0)
-    throw new ConfigError(`${where}: expected one encoding, or utf-8 and that of the lines that are not, such as utf-8,gb18030, got "${asked}"`);
+    throw new ConfigError(
+      `${where}: expected one encoding, or utf-8 and that of the lines that are not, such as utf-8,gb18030, got "${asked}"`,
+    );
   return { encoding, other: checkEncoding(other, where) };
 }

@@ -112,7 +112,10 @@ test("a query that wants more memory than it may have ends with an error", async
 });
 
 test("a file that is not there is called so", async () => {
-  await assert.rejects(rowsIn("SELECT * FROM 'nowhere/none.csv'"), /query: expected files that are there, got nowhere\/none\.csv, which is not/);
+  await assert.rejects(
+    rowsIn("SELECT * FROM 'nowhere/none.csv'"),
+    /query: expected files that are there, got nowhere\/none\.csv, which is not/,
+  );
 });
 
 test("what a query reads is known before it runs", async () => {
