@@ -4,6 +4,7 @@
 import { basename } from "node:path";
 import { DataError } from "../../util/errors.js";
 import { isZip, zipFiles } from "../zip-node.js";
+import { mostUnpackedBytes, unpacksTooMuch } from "../files-node.js";
 import { isOwn } from "../parts.js";
 import type { TarFile } from "./tar.js";
 import { tarFiles } from "./tar.js";
@@ -33,6 +34,9 @@ export async function archiveFiles(archive: Uint8Array, where: string, notes: st
   const files = isZip(archive)
     ? await zipFiles(archive, where, isWanted, left)
     : [...tarFiles(archive, where, left)].filter(({ name }) => isWanted(name));
+  // Links to one file many times over share its bytes here, and are files of their own where they are written or decoded.
+  const total = files.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  if (total > mostUnpackedBytes(archive.length)) throw unpacksTooMuch(where, archive.length);
   const links = left.map(stepsOf).filter(isOwn);
   if (links.length > 0)
     notes.push(

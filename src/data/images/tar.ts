@@ -5,7 +5,6 @@
  */
 import { DataError } from "../../util/errors.js";
 import { checkEntries } from "../archive-entries.js";
-import { mostUnpackedBytes, unpacksTooMuch } from "../files-node.js";
 
 export interface TarFile {
   readonly name: string;
@@ -20,14 +19,14 @@ const FILES: readonly string[] = ["0", "", "7"];
 /**
  * The files of a tar archive; the names of symbolic links, devices and the like go to `left`.
  *
- * Errors: DataError, naming `where`, if a header's checksum is wrong, the archive ends within a file, it has too many entries, or its links make it too large.
+ * Errors: DataError, naming `where`, if a header's checksum is wrong, the archive ends within a file, or it has too many entries.
  */
 export function* tarFiles(archive: Uint8Array, where: string, left: string[] = []): Generator<TarFile> {
   const decoder = new TextDecoder();
   const files = new Map<string, Uint8Array>();
   let longName: string | undefined;
   let longTarget: string | undefined;
-  let [at, count, unpacked] = [0, 0, 0];
+  let [at, count] = [0, 0];
   while (at < archive.length) {
     checkEntries(++count, where);
     const header = archive.subarray(at, at + BLOCK);
@@ -72,8 +71,6 @@ export function* tarFiles(archive: Uint8Array, where: string, left: string[] = [
         if (kind !== "5") left.push(name);
         continue;
       }
-      unpacked += content.length;
-      if (unpacked > mostUnpackedBytes(archive.length)) throw unpacksTooMuch(where, archive.length);
       files.set(name, content);
       yield { name, bytes: content };
     }
