@@ -1,7 +1,9 @@
 /** @module The context that verbs which make runs smaller hand on: where to write, the data, who is told. */
 import type { compressingOptions } from "../tasks/compressing/options.js";
 import type { CompressingContext } from "../tasks/compressing/prune-run-node.js";
+import type { onnxOptions } from "../tasks/options.js";
 import { tableOptionsOf } from "../tasks/options.js";
+import type { OnnxUseOptions } from "../tasks/use/open-node.js";
 import type { OptionValues } from "../util/option.js";
 import { defined } from "../util/record.js";
 import type { VerbContext } from "./verb.js";
@@ -34,3 +36,12 @@ export function compressingContext(
     },
   };
 }
+
+/** Picks the facts that an ONNX file of others does not state itself. */
+export const onnxFactsOf = ({
+  preprocess,
+  imageSize,
+  labels,
+  tokenizer,
+  input,
+}: OptionValues<typeof onnxOptions>): OnnxUseOptions => defined({ preprocess, imageSize, labels, tokenizer, input });

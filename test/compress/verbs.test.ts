@@ -154,6 +154,16 @@ test("prune: what cannot be done is refused before anything runs", async () => {
   );
   await refused("prune points --layers 1 --out no", /expected a model with several layers that can be removed, got one/);
   await refused("prune points --macs 0.5 --rounds 3 --out no", /--rounds: expected --cuts gradual or iterative as well/);
+  for (const [options, says] of [
+    ["--sparsity 0.5 --macs 0.5", /--macs: expected none beside --sparsity/],
+    ["--sparsity 0.5 --cuts iterative", /--cuts: expected one-shot or gradual beside --sparsity, got iterative/],
+    ["--sparsity 0.5 --no-fine-tune", /--no-fine-tune: expected none beside --sparsity/],
+    ["--energy 0.9 --importance taylor", /--importance: expected --macs or --parameters as well/],
+    ["--energy 0.9 --width", /--width: expected --macs or --parameters as well/],
+    ["--macs 0.5 --no-fine-tune --epochs 2", /--epochs: expected no --no-fine-tune beside it, got both/],
+    ["--macs 0.5 --labels names.txt", /--labels: expected an ONNX file, got the run points/],
+  ] as const)
+    await refused(`prune points ${options} --out no`, says);
   await refused("prune points --macs 0.5 --out half", /half/);
   assert.ok(!existsSync(path("no")));
 });

@@ -103,6 +103,12 @@ const REFUSED = [
   [["quantize", "run", "--data", "empty.csv"], /empty\.csv/],
   [["quantize", "run", "--data", "other.csv"], /unknown column "label"/],
   [["quantize", "model.gguf"], /model\.gguf: expected a GGUF file, got another/],
+  [
+    ["quantize", "run", "--form", "int8-dynamic", "--block-size", "32"],
+    /--block-size: expected --form int4 or int8 as well, got int8-dynamic/,
+  ],
+  [["quantize", "run", "--form", "int4", "--calibration", "mse"], /--calibration: expected --form int8-static as well, got int4/],
+  [["quantize", "run", "--rounding-steps", "9"], /--rounding-steps: expected --refine adaround or brecq as well, got none/],
   [["quantize", "run", "--block-size", "33"], /--block-size: unknown value "33"/],
 ] as const;
 

@@ -7,7 +7,7 @@ import type { AttributeProto, ModelProto, NodeProto } from "../../src/onnx/index
 import { encodeModel, labelsKey, OnnxModel, withUniversalLocale } from "../../src/onnx/index.js";
 import { compile } from "../../src/runtime/index.js";
 import type { Given } from "./file.js";
-import { node } from "./file.js";
+import { ints, node, proto } from "./file.js";
 
 const STRING = 8;
 const FLOAT = 1;
@@ -79,6 +79,31 @@ test("probabilities in maps come as a matrix, with the names of its columns in t
   ] as const)
     assert.ok(Math.abs(got - wanted) < 1e-6, `${got} beside ${wanted}`);
   await assert.rejects(executable.call({ X }), /output "label": expected numbers, got texts; use callWithTexts/);
+});
+
+/** The same with an output for each class, as `zipmap="columns"` writes them. */
+function inColumns(lastColumn: number): ModelProto {
+  const columns = ["no", "yes"].flatMap((name, i) => [
+    node("Slice", ["p", `at${i}`, `at${i + 1}`, "at1"], [`${name}.column`]),
+    node("Reshape", [`${name}.column`, "all"], [`s${name}`]),
+  ]);
+  const outputs = [["label", STRING], ["sno", FLOAT], ["syes", FLOAT]] as const; // prettier-ignore
+  const made = file({ ...CLASSIFIER, nodes: [...CLASSIFIER.nodes.slice(0, 1), ...columns], outputs });
+  const whole = { at0: 0, at1: 1, at2: lastColumn, all: -1 };
+  const initializers = Object.entries(whole).map(([name, value]) => proto(name, ints(value)));
+  return { ...made, graph: { ...made.graph, initializers } };
+}
+
+test("probabilities in an output for each class come as a matrix; other outputs stay as they are", async () => {
+  const model = new OnnxModel(encodeModel(inColumns(2)), { where: "columns.onnx" });
+  assert.deepEqual([...model.declaredOutputs.keys()], ["label", "p"]);
+  assert.equal(model.metadata.get(labelsKey("p")), '["no","yes"]');
+  await using executable = await compile(model);
+  const X: TensorData = { dtype: "float32", shape: [1, 2], data: Float32Array.of(2, 0) };
+  const { p } = await executable.callWithTexts({ X });
+  assert.deepEqual(p?.shape, [1, 2]);
+  const other = new OnnxModel(encodeModel(inColumns(9)), { where: "columns.onnx" });
+  assert.deepEqual([...other.declaredOutputs.keys()], ["label", "sno", "syes"]);
 });
 
 test("probabilities of float64, which no engine puts into maps, come as float32", async () => {

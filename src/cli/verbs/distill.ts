@@ -1,7 +1,8 @@
 /** @module `descent distill TEACHER…`. */
 import { compressingOptions, smallTrainingOf } from "../../tasks/compressing/options.js";
 import { integer, number, text, valuesOf } from "../../util/option.js";
-import { compressingContext } from "../compressing-context.js";
+import { onnxOptions } from "../../tasks/options.js";
+import { compressingContext, onnxFactsOf } from "../compressing-context.js";
 import { printCompressed } from "../before-after-table.js";
 import { defineVerb } from "../verb.js";
 
@@ -40,11 +41,11 @@ export const verb = defineVerb({
   positionals: [
     {
       name: "TEACHER",
-      help: "runs, or stored outputs (FILE.safetensors: logits, or values and indices, for each training row)",
+      help: "runs, ONNX files, or stored outputs (FILE.safetensors: logits, or values and indices, for each training row)",
       many: true,
     },
   ],
-  options: { ...distillOptions, ...compressingOptions },
+  options: { ...distillOptions, ...compressingOptions, ...onnxOptions },
   examples: [
     "descent distill runs/reviews --student every-second-layer --hidden 1 --out runs/reviews-half",
     "descent distill runs/large runs/other --student lenet-5 --temperature 8 --out runs/small",
@@ -56,12 +57,12 @@ export const verb = defineVerb({
     const [first] = positionals;
     if (first === undefined) throw new ConfigError("distill: expected a teacher, a run or stored outputs, got none");
     const { distillRun, EVERY_SECOND } = await import("../../tasks/compressing/distill-run-node.js");
-    const out = options.out ?? `${first.replace(/(\.safetensors|\/+)$/, "")}-student`;
+    const out = options.out ?? `${first.replace(/(\.safetensors|\.onnx|\/+)$/, "")}-student`;
     const summary = await distillRun(
       positionals,
       { ...valuesOf(options, distillOptions), student: options.student ?? EVERY_SECOND },
       smallTrainingOf(options),
-      compressingContext({ options, command, signal, progress, note }, out),
+      { ...compressingContext({ options, command, signal, progress, note }, out), onnx: onnxFactsOf(options) },
     );
     printCompressed(print, out, summary.compression);
     return { run: out, ...summary };

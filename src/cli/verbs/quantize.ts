@@ -6,7 +6,7 @@ import { outOptions, smallTrainingOf, smallTrainingOptions } from "../../tasks/c
 import { ConfigError } from "../../util/errors.js";
 import { choice, flag, integer, kebabCase, list, number, text } from "../../util/option.js";
 import { printCompressed } from "../before-after-table.js";
-import { compressingContext } from "../compressing-context.js";
+import { compressingContext, onnxFactsOf } from "../compressing-context.js";
 import { defineVerb } from "../verb.js";
 import { defined } from "../../util/record.js";
 
@@ -59,7 +59,6 @@ export const verb = defineVerb({
     if (stray !== undefined) throw new ConfigError(`--${kebabCase(stray)}: expected --aware as well, got none`);
     const { quantizeRun } = await import("../../tasks/compressing/quantize-node.js");
     const { form, calibration, calibrationExamples, refine, keep, leastSpeedup, evenIfSlower, mostLoss, sensitivity } = options;
-    const { preprocess, imageSize, labels, tokenizer, input } = options;
     const out = options.out ?? `${path.replace(/[/\\]+$/, "").replace(/\.(onnx|gguf)$/, "")}-quantized`;
     const summary = await quantizeRun(
       path,
@@ -75,7 +74,7 @@ export const verb = defineVerb({
         evenIfSlower,
         ...defined({ form, mostLoss, aware: options.aware ? { ...training, ...defined({ seed, threads }) } : undefined }),
       },
-      { ...compressingContext(context, out), onnx: defined({ preprocess, imageSize, labels, tokenizer, input }) },
+      { ...compressingContext(context, out), onnx: onnxFactsOf(options) },
     );
     printCompressed(print, out, summary.compression);
     return { run: out, ...summary };

@@ -17,6 +17,7 @@ import type { DistillLosses } from "./distill-node.js";
 import { distill, needsGraph } from "./distill-node.js";
 import type { CompressingContext } from "./prune-run-node.js";
 import type { BaseModel } from "./smaller-model.js";
+import type { OnnxUseOptions } from "../use/open-node.js";
 import { usingContext } from "../use/traced-graph.js";
 import { SmallerModel, traced } from "./smaller-model.js";
 import type { CompressionData, CompressionSource } from "./source-node.js";
@@ -161,9 +162,18 @@ class Opened implements AsyncDisposable {
   }
 
   /** Errors: ConfigError for teachers of several tasks, and for stored outputs without a run. */
-  static async open(paths: readonly string[], { student }: DistillOptions, training: SmallTraining): Promise<Opened> {
+  static async open(
+    paths: readonly string[],
+    { student }: DistillOptions,
+    training: SmallTraining,
+    onnx: OnnxUseOptions = {},
+  ): Promise<Opened> {
+    // Facts about a file are for the files among them; without one they are refused.
+    const hasFile = paths.some((path) => path.endsWith(".onnx"));
+    const open = (path: string): Promise<CompressionSource> =>
+      openSource(path, hasFile && !path.endsWith(".onnx") ? training : { ...training, ...onnx });
     const teachers: (CompressionSource | string)[] = [];
-    for (const path of paths) teachers.push(path.endsWith(".safetensors") ? path : await openSource(path, training));
+    for (const path of paths) teachers.push(path.endsWith(".safetensors") ? path : await open(path));
     const own = isRun(student) ? await openSource(student, training) : undefined;
     const models = teachers.filter((teacher): teacher is CompressionSource => typeof teacher !== "string");
     const source = own ?? models[0];
@@ -233,11 +243,11 @@ export async function distillRun(
 ): Promise<CompressedSummary> {
   checkPlace(context.out, context.overwrite === true);
   checkSequences(options);
-  await using opened = await Opened.open(paths, options, training);
+  await using opened = await Opened.open(paths, options, training, context.onnx);
   const { source, teachers, models } = opened;
   for (const { model, path } of models) checkClasses(classesOf(model.info), classesOf(source.model.info), path);
   const data = await loadCompressionData(source, context.data);
-  for (const text of data.notes) context.note(text);
+  for (const text of [...models.flatMap(({ remarks = [] }) => remarks), ...data.notes]) context.note(text);
   const { base, dropped, usual } = studentOf(opened, options, data.calibration.length, training.seed ?? 1);
   const { sequences } = options;
   const rows = await rowsToLearn(opened, data, options, training, context);

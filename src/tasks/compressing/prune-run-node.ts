@@ -14,10 +14,13 @@ import type { SmallTraining, TrainingControl } from "./train-smaller-node.js";
 import type { CompressedSummary, WriteOptions } from "./write-node.js";
 import { writeCompressed } from "./write-node.js";
 import { defined } from "../../util/record.js";
+import type { OnnxUseOptions } from "../use/open-node.js";
 
 /** The surroundings of a verb that makes a run smaller: options, output, interruption. */
 export interface CompressingContext extends TrainingControl, WriteOptions {
   readonly data?: Partial<ExamplesOptions>;
+  /** Facts that an ONNX file of others does not state itself. */
+  readonly onnx?: OnnxUseOptions;
 }
 
 /** Opens a run, prunes it, and writes the smaller one. Errors: those of `prune` and of the run's data. */
@@ -28,8 +31,9 @@ export async function pruneRun(
   context: CompressingContext,
 ): Promise<CompressedSummary> {
   checkPlace(context.out, context.overwrite === true);
-  const source = await openSource(path, training);
+  const source = await openSource(path, { ...training, ...context.onnx });
   await using model = source.model;
+  for (const remark of source.remarks ?? []) context.note(remark);
   const data = await loadCompressionData(source, context.data);
   for (const text of data.notes) context.note(text);
   const { task, modelName, info, weights } = model;

@@ -3,7 +3,6 @@
  */
 import type { Bilingual } from "../../charts/charts.js";
 import type { Feeds } from "../../compress/activations.js";
-import { eachActivation } from "../../compress/activations.js";
 import type { Parity, Place } from "../../compress/certificate.js";
 import { agrees, firstDeviating, parityOf } from "../../compress/certificate.js";
 import { FileGraph } from "../../compress/file-graph.js";
@@ -19,7 +18,7 @@ import { sizeOf } from "../../graph/index.js";
 import type { ModelProto } from "../../onnx/index.js";
 import { textTable } from "../../report/compression.js";
 import { checkPlace } from "../../run/run-folder-node.js";
-import { ConfigError, SessionError } from "../../util/errors.js";
+import { ConfigError } from "../../util/errors.js";
 import { defined } from "../../util/record.js";
 import type { ExamplesOptions } from "../use/examples-node.js";
 import type { OnnxUseOptions } from "../use/open-node.js";
@@ -58,6 +57,8 @@ export interface QuantizeContext extends WriteOptions, TrainingControl {
 
 const CALIBRATION_EXAMPLES = 128;
 const CALIBRATION_BATCH = 16;
+/** What options are where they are left out. */
+const [BLOCK_SIZE, ROUNDING_STEPS] = [64, 400];
 
 /** Picks the form that suits a model, and why. */
 export function formFor(file: ModelProto, isGenerator: boolean): { readonly form: Form; readonly reason: string } {
@@ -87,6 +88,17 @@ async function quantizeData(
   }
   const one = await batchOf(model, calibration, 1);
   return { one: form === "int4" || form === "int8" ? oneToken(one) : one, calibration: batches };
+}
+
+/** ConfigError for an option that the chosen form or refinement does not read. */
+function checkUnused(form: Form, request: QuantizeRequest): void {
+  const { blockSize = BLOCK_SIZE, calibration = "min-max", refinement = "none", roundingSteps = ROUNDING_STEPS } = request;
+  const needs = (option: string, wanted: string, got: string): ConfigError =>
+    new ConfigError(`--${option}: expected ${wanted} as well, got ${got}`);
+  if (blockSize !== BLOCK_SIZE && form !== "int4" && form !== "int8") throw needs("block-size", "--form int4 or int8", form);
+  if (calibration !== "min-max" && form !== "int8-static") throw needs("calibration", "--form int8-static", form);
+  if (roundingSteps !== ROUNDING_STEPS && refinement !== "adaround" && refinement !== "brecq")
+    throw needs("rounding-steps", "--refine adaround or brecq", refinement);
 }
 
 /** Makes inputs of one token, as a decoder gets at each step. */
@@ -255,6 +267,7 @@ export async function quantizeRun(path: string, request: QuantizeRequest, contex
   if (request.form === undefined) note(`${form}: ${suited.reason}; --form says otherwise`);
   checkRefinement({ form, ...(request.refinement && { refinement: request.refinement }) });
   checkAware(request, form);
+  checkUnused(form, request);
   const { calibrationExamples = CALIBRATION_EXAMPLES, keep = [], mostLoss, sensitivity = false, aware, ...options } = request;
   const kept = keptLayers(source.file, keep);
   const limit = await weightLimit(form, request, note);
@@ -262,7 +275,6 @@ export async function quantizeRun(path: string, request: QuantizeRequest, contex
   for (const text of data.notes) note(text);
   const prepared = await quantizeData(source, data, form, calibrationExamples);
   const compared = [await batchOf(source.model, data.test, Math.min(COMPARED, data.test.length))];
-  if (path.endsWith(".onnx")) await expectAnyBatch(source, prepared.calibration);
   const accepts = mostLoss === undefined ? undefined : await acceptsWithin(source, data, mostLoss);
   const line = progress?.({ label: "measure layers", total: 1, unit: "layers" });
   const onLayer = (done: number, total: number): void => line?.update(done / total);
@@ -297,24 +309,6 @@ export async function quantizeRun(path: string, request: QuantizeRequest, contex
     },
     context,
   );
-}
-
-/** ConfigError for a file whose nodes have the number of examples in them. */
-async function expectAnyBatch({ path, file }: CompressionSource, batches: readonly Feeds[]): Promise<void> {
-  try {
-    await eachActivation(
-      file,
-      file.graph.outputs.map(({ name }) => name),
-      batches.slice(0, 1),
-      () => undefined,
-    );
-  } catch (cause) {
-    if (!(cause instanceof SessionError)) throw cause;
-    throw new ConfigError(
-      `${path}: expected a file with a free batch axis, got one of a fixed batch size; export it with that axis free`,
-      { cause },
-    );
-  }
 }
 
 /** Tells whether a model writes token by token. */

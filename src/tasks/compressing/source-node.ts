@@ -2,13 +2,16 @@
  * @module The run to make smaller: its model as a file, and its training data.
  */
 import { isAbsolute } from "node:path";
+import { eachActivation } from "../../compress/activations.js";
 import type { Dataset } from "../../data/node.js";
+import { loadOnnx } from "../../data/node.js";
 import type { ModelProto } from "../../onnx/index.js";
 import { decodeModel } from "../../onnx/index.js";
 import type { RunConfig, RunSummary } from "../../run/run-folder.js";
 import { RUN_FILES } from "../../run/run-folder.js";
 import { openRun, splitRunPath } from "../../run/run-folder-node.js";
-import { ConfigError } from "../../util/errors.js";
+import { ConfigError, DescentError, SessionError } from "../../util/errors.js";
+import { batchOf } from "./before-after-node.js";
 import type { TrainedModel, UseOptions } from "../trained-model.js";
 import type { ExamplesOptions } from "../use/examples-node.js";
 import { loadExamples } from "../use/examples-node.js";
@@ -39,7 +42,7 @@ export interface CompressionSource {
 export async function openSource(path: string, options: UseOptions & OnnxUseOptions = {}): Promise<CompressionSource> {
   const { model, config, remarks } = await openModel(path, options);
   const isFile = config === undefined || isGguf(path);
-  const file = model instanceof TracedModel ? model.toFile() : decodeModel(model.toOnnx(), path);
+  const file = await fileOf(model, path);
   return {
     path,
     model,
@@ -48,6 +51,35 @@ export async function openSource(path: string, options: UseOptions & OnnxUseOpti
     file,
     remarks,
   };
+}
+
+const fixedBatch = (path: string, cause: unknown): ConfigError =>
+  new ConfigError(
+    `${path}: expected a file with a free batch axis, got one of a fixed batch size; export it with that axis free`,
+    { cause },
+  );
+
+/** The model as a file for any number of examples. ConfigError for one that is made for a fixed number. */
+async function fileOf(model: TrainedModel, path: string): Promise<ModelProto> {
+  try {
+    return model instanceof TracedModel ? model.toFile() : decodeModel(model.toOnnx(), path);
+  } catch (cause) {
+    if (!(cause instanceof DescentError) || !path.endsWith(".onnx")) throw cause;
+    const { declaredInputs } = await loadOnnx(path);
+    if ([...declaredInputs.values()].some(({ shape }) => typeof shape?.[0] === "number")) throw fixedBatch(path, cause);
+    throw cause;
+  }
+}
+
+/** ConfigError for a file whose nodes have the number of examples in them, which shows where it runs. */
+async function expectAnyBatch({ path, file, model }: CompressionSource, rows: Dataset): Promise<void> {
+  const batch = await batchOf(model, rows, Math.min(2, rows.length));
+  try {
+    await eachActivation(file, file.graph.outputs.map(({ name }) => name), [batch], () => undefined); // prettier-ignore
+  } catch (cause) {
+    if (!(cause instanceof SessionError)) throw cause;
+    throw fixedBatch(path, cause);
+  }
 }
 
 /** The configuration that a run of a file has. */
@@ -80,9 +112,10 @@ export interface CompressionData {
  * Errors: ConfigError where no data are known; DataError for data of another form.
  */
 export async function loadCompressionData(
-  { path, model, config }: CompressionSource,
+  source: CompressionSource,
   { data: given, ...options }: Partial<ExamplesOptions> = {},
 ): Promise<CompressionData> {
+  const { path, model, config } = source;
   const trainedOn = config.options["data"];
   const data = given ?? (typeof trainedOn === "string" ? trainedOn : undefined);
   if (data === undefined) throw new ConfigError(`${path}: expected --data, since the run does not name its own, got none`);
@@ -91,6 +124,7 @@ export async function loadCompressionData(
   const calibration = await loadExamples(model, config, { ...asked, part: "train" });
   if (calibration.examples.length === 0 || test.examples.length === 0)
     throw new ConfigError(`--data ${data}: expected examples to calibrate and to measure on, got none`);
+  if (path.endsWith(".onnx")) await expectAnyBatch(source, calibration.examples);
   return { name: data, calibration: calibration.examples, test: test.examples, notes: test.notes };
 }
 

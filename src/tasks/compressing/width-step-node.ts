@@ -1,7 +1,7 @@
 /**
  * @module Widths that run efficiently on this machine: measures how the time of a layer grows with its width, and where it steps.
  */
-import { timeInTurns } from "../../compress/timing.js";
+import { speedupInTurns } from "../../compress/timing.js";
 import type { Graph, Tensor } from "../../graph/index.js";
 import { fromNumbers, input, sizeOf } from "../../graph/index.js";
 import { conv } from "../../ops/index.js";
@@ -34,23 +34,29 @@ async function probe(width: number, isConvolution: boolean): Promise<Probe> {
 const convolved = (x: Tensor, w: Tensor): Tensor => conv(x, w, { padding: 1 });
 
 /**
- * The number that widths should be multiples of: the finest one at which a unit costs about what it costs at 32 and 48.
+ * The number that widths should be multiples of: the finest one at which a unit for certain (99 %) costs about what it costs at 48, by pairs of turns.
  *
  * Tells the user what was measured.
  */
 export async function widthStep(graph: Graph, note: (text: string) => void): Promise<number> {
   const isConvolution = graph.nodes.some(({ op }) => op === "Conv");
-  const widths = [WIDE - COARSEST, ...STEPS.map((step) => WIDE - COARSEST + step), WIDE];
+  const widths = [...STEPS.map((step) => WIDE - COARSEST + step), WIDE];
   const probes = await Promise.all(widths.map((width) => probe(width, isConvolution)));
-  const times = await timeInTurns(
-    probes.map(({ run }) => run),
-    { budgetMs: 300 },
-  );
+  const widest = probes.at(-1) as Probe;
+  const shown = new Map<number, number>();
+  let step = COARSEST;
+  for (const [i, candidate] of STEPS.entries()) {
+    const width = widths[i] as number;
+    // The work grows with the square of the width, and so should the time.
+    const least = (WIDE / width) ** 2 / TOLERANCE;
+    const { low, ms } = await speedupInTurns(widest.run, (probes[i] as Probe).run, { budgetMs: 300, least });
+    shown.set(WIDE, ms[0]).set(width, ms[1]);
+    if (low < least) continue;
+    step = candidate;
+    break;
+  }
   for (const { dispose } of probes) await dispose();
-  const perUnit = times.map((ms, i) => ms / (widths[i] as number) ** 2);
-  const usual = Math.max(perUnit[0] as number, perUnit.at(-1) as number);
-  const step = STEPS.find((_, i) => (perUnit[i + 1] as number) <= TOLERANCE * usual) ?? COARSEST;
-  const measured = widths.map((width, i) => `${width}: ${(times[i] as number).toFixed(3)} ms`).join(", ");
+  const measured = [...shown].sort(([a], [b]) => a - b).map(([width, ms]) => `${width}: ${ms.toFixed(3)} ms`).join(", "); // prettier-ignore
   note(
     `widths are multiples of ${step}, by the times of a ${isConvolution ? "convolution" : "product"} of so many units here (${measured}); --multiple-of N says otherwise`,
   );
