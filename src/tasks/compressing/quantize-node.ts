@@ -57,7 +57,7 @@ export interface QuantizeContext extends WriteOptions, TrainingControl {
 
 const CALIBRATION_EXAMPLES = 128;
 const CALIBRATION_BATCH = 16;
-/** What options are where they are left out. */
+/** Defaults of the options. */
 const [BLOCK_SIZE, ROUNDING_STEPS] = [64, 400];
 
 /** Picks the form that suits a model, and why. */
