@@ -73,11 +73,12 @@ export function formFor(file: ModelProto, isGenerator: boolean): { readonly form
 
 /** Loads batches for calibration, and one example. */
 async function quantizeData(
-  { model }: CompressionSource,
+  source: CompressionSource,
   { calibration }: CompressionData,
   form: Form,
   count: number,
 ): Promise<{ readonly one: Feeds; readonly calibration: readonly Feeds[] }> {
+  const { model } = source;
   const rows = Math.min(count, calibration.length);
   const batches: Feeds[] = [];
   for (let from = 0; from < rows; from += CALIBRATION_BATCH) {
@@ -87,7 +88,8 @@ async function quantizeData(
     batches.push(await batchOf(model, calibration.select(part), part.length));
   }
   const one = await batchOf(model, calibration, 1);
-  return { one: form === "int4" || form === "int8" ? oneToken(one) : one, calibration: batches };
+  const byToken = writesText(source) && (form === "int4" || form === "int8");
+  return { one: byToken ? oneToken(one) : one, calibration: batches };
 }
 
 /** ConfigError for an option that the chosen form or refinement does not read. */
