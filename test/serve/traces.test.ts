@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { propagation, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { BasicTracerProvider, InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
@@ -32,6 +33,9 @@ const ms = ([seconds, nanos]: readonly [number, number]): number => seconds * 10
 async function spansOf(work: () => Promise<unknown>): Promise<readonly ReadableSpan[]> {
   exporter.reset();
   await work();
+  // The last byte of an answer can be here before the server has ended its span.
+  const ended = (): boolean => exporter.getFinishedSpans().some(({ kind }) => kind === SpanKind.SERVER);
+  for (let tries = 0; !ended() && tries < 500; tries++) await setTimeout(10);
   const all = exporter.getFinishedSpans();
   return all.toSorted((a, b) => ms(a.startTime) - ms(b.startTime) || (a.kind === SpanKind.SERVER ? -1 : 1));
 }
