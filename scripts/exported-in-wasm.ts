@@ -2,7 +2,7 @@
  * @module Exported explanations in WebAssembly: `node dist/scripts/exported-in-wasm.js RUN METHOD… [--out ANSWERS.safetensors]` runs what
  * `descent export RUN --explain METHOD` writes in `onnxruntime-web` (one thread, as a page without isolation has), and in `onnxruntime-node`, on batches of 1 and
  * 7 rows, against what the library's `explain` gives. Prints a row of a table for each method; fails where a number differs by more than 1e-5 of the greatest.
- * Of deep networks with ReLU that may be a unit whose value is within rounding of 0: `--out` (of one method) keeps batches and attributions, and
+ * In deep networks with ReLU the cause may be a unit whose value is within rounding of 0: `--out` (of one method) keeps batches and attributions, and
  * `scripts/golden/check-kinks.py` holds them to a reference in float64.
  */
 import { parseArgs } from "node:util";
