@@ -2,10 +2,10 @@
  * @module The softmax family: what turns logits into probabilities, and the cross-entropy that is computed with it in few
  * passes. Label smoothing, ignored indices and class weights are composed in `losses/`.
  */
-import { formatShape, isFloat, normalizeAxis, sameShape, Tensor } from "../graph/index.js";
+import { constant, formatShape, isFloat, normalizeAxis, sameShape, Tensor } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
 import { allMapped, INDEX } from "./indices.js";
-import type { Op } from "./op.js";
+import type { Op, Target } from "./op.js";
 import { bytesMoved, elementCount, emitOne, expectDType, expectSameDType, perElement } from "./op.js";
 
 type One = readonly [Tensor];
@@ -88,6 +88,16 @@ export const SoftmaxCrossEntropy: Op<None, Two> = {
   },
 };
 
+/** Where one number a row is changed in place; the engine writes rows of one-hot labels ten times as slowly as memory takes them. */
+const SCATTERING: ReadonlySet<Target> = new Set(["cpu", "wasm"]);
+
+const lessOneAt = (p: Tensor, labels: Tensor): Tensor => {
+  const at = labels.unsqueeze(-1);
+  return p.scatterElements(at, constant(-1, p.dtype).expand(at.shape), { axis: -1, reduction: "add" });
+};
+
+const hotRows = (labels: Tensor, p: Tensor): Tensor => labels.oneHot(p.shape[p.rank - 1] as number, { dtype: p.dtype });
+
 /** dy·(softmax(logits) − onehot(labels)): the gradient of the cross-entropy as one op, since its best nodes differ per device. */
 export const SoftmaxCrossEntropyGradient: Op<None, Three> = {
   name: "SoftmaxCrossEntropyGradient",
@@ -112,13 +122,9 @@ export const SoftmaxCrossEntropyGradient: Op<None, Three> = {
   },
   cost: perElement(14),
   batch: (c) => [emitOne(SoftmaxCrossEntropyGradient, allMapped(c), {})],
-  lower: ({ inputs: [dy, logits, labels] }) => {
-    const classes = logits.shape[logits.rank - 1] as number;
-    return [
-      softmax(logits)
-        .sub(labels.oneHot(classes, { dtype: logits.dtype }))
-        .mul(dy.unsqueeze(-1)),
-    ];
+  lower: ({ inputs: [dy, logits, labels], target }) => {
+    const p = softmax(logits);
+    return [(SCATTERING.has(target) ? lessOneAt(p, labels) : p.sub(hotRows(labels, p))).mul(dy.unsqueeze(-1))];
   },
 };
 
