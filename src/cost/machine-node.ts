@@ -11,19 +11,27 @@ import type { Machine } from "./machine.js";
 import { measureMachine } from "./measure-machine.js";
 
 const rate = z.number().positive();
+/** A file of another version is measured anew. */
+const VERSION = 2;
 const machineSchema = z.object({
-  version: z.literal(1),
+  version: z.literal(VERSION),
   processor: z.string(),
   machine: z.object({
     device: z.enum(["cpu", "wasm", "webgpu", "cuda"]),
     threads: z.int().positive(),
+    channelBlock: z.int().positive(),
     productFlops: rate,
     smallProductFlops: rate,
     convolutionFlops: rate,
+    plainConvolutionFlops: rate,
     depthwiseFlops: rate,
     memoryBandwidth: rate,
     cacheBandwidth: rate,
+    copyBandwidth: rate,
     transposeBandwidth: rate,
+    normalizationBandwidth: rate,
+    poolingRate: rate,
+    scatterRate: rate,
     functionRate: rate,
     nodeSeconds: rate,
   }),
@@ -50,7 +58,7 @@ function writeMachine(path: string, machine: Machine): void {
   try {
     mkdirSync(dirname(path), { recursive: true });
     const aside = `${path}.${process.pid}`;
-    writeFileSync(aside, `${JSON.stringify({ version: 1, processor: processorName(), machine }, undefined, 2)}\n`);
+    writeFileSync(aside, `${JSON.stringify({ version: VERSION, processor: processorName(), machine }, undefined, 2)}\n`);
     renameSync(aside, path);
   } catch {
     // A home that cannot be written costs a measurement each time, no more.
@@ -68,14 +76,14 @@ export interface MachineOptions {
   readonly folder?: string;
 }
 
-/** The rates of this machine: from the file, or measured in about three seconds and kept there. */
+/** The rates of this machine: from the file, or measured in about four seconds and kept there. */
 export async function thisMachine(options: MachineOptions = {}): Promise<Machine> {
   const { threads = availableParallelism(), remeasure = false, note = () => undefined, folder = cacheFolder() } = options;
   const device = await resolveDevice(await platformRuntime(), options.device ?? "cpu");
   const path = join(folder, `machine-${device}-${threads}.json`);
   const kept = remeasure ? undefined : readMachine(path);
   if (kept !== undefined) return kept;
-  note(`measuring this machine (${device}, ${threads} threads), about 3 seconds; kept in ${path}`);
+  note(`measuring this machine (${device}, ${threads} threads), about 4 seconds; kept in ${path}`);
   const machine = await measureMachine({ device, threads });
   writeMachine(path, machine);
   return machine;

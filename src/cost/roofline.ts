@@ -4,11 +4,11 @@
  * Source: Williams, Waterman and Patterson 2009, Roofline, doi:10.1145/1498765.1498785.
  * Differs from the source: small products have a roof of their own, bandwidth depends on what fits into the caches, and each node has an overhead.
  */
-import type { Graph, Node, Tensor } from "../graph/index.js";
+import type { Graph, Node } from "../graph/index.js";
 import { isLeaf } from "../graph/index.js";
 import { elementCount } from "../ops/index.js";
 import { VIEWS } from "./memory.js";
-import type { Machine } from "./machine.js";
+import type { Machine, Rate } from "./machine.js";
 import { CONVOLUTIONS, PRODUCTS, workOf } from "./work.js";
 
 /** The predicted time of one node. */
@@ -38,18 +38,30 @@ const FUNCTIONS = new Map([
   ["Swish", 1],
   ["QuickGelu", 1],
 ]);
-/** Ops that move bytes in another order than they lie. */
-const REORDERING: ReadonlySet<string> = new Set(["Transpose", "ReorderInput", "ReorderOutput", "DepthToSpace", "SpaceToDepth"]);
+/** Ops whose bytes move at a rate of their own, below that of elementwise ones. */
+const BANDWIDTHS = new Map<string, Rate>(
+  Object.entries({
+    transposeBandwidth: "Transpose ReorderInput ReorderOutput DepthToSpace SpaceToDepth",
+    copyBandwidth: "Slice Pad Where Cast Expand Tile ScatterND",
+    normalizationBandwidth: "BatchNormalization LayerNormalization InstanceNormalization GroupNormalization",
+  }).flatMap(([rate, ops]) => ops.split(" ").map((op) => [op, rate as Rate] as const)),
+);
 
 /** FLOPs of a product at which it reaches the half of its roof. */
 const SMALL_PRODUCT = 2 * 128 ** 3;
-/** Bytes of a node's operands that the caches hold, and from which on all come from main memory. */
-const [CACHED, UNCACHED] = [2 ** 20, 2 ** 26];
+/** Bytes of a node's operands that are still in the caches from the node before, and from which on none are. */
+const [CACHED, UNCACHED] = [2 ** 18, 2 ** 22];
 
 /** Bandwidth for a node that touches so many bytes: between the cache's and the memory's, by the logarithm of the size. */
 function bandwidthFor({ cacheBandwidth, memoryBandwidth }: Machine, bytes: number): number {
   const share = Math.min(1, Math.max(0, Math.log(bytes / CACHED) / Math.log(UNCACHED / CACHED)));
   return cacheBandwidth ** (1 - share) * memoryBandwidth ** share;
+}
+
+function memorySeconds(node: Node, machine: Machine, bytes: number): number {
+  const own = BANDWIDTHS.get(node.op);
+  const usual = bandwidthFor(machine, bytes);
+  return bytes / (own === undefined ? usual : Math.min(usual, machine[own]));
 }
 
 /** The roof of a product of so many FLOPs, by the two that were measured. */
@@ -59,23 +71,30 @@ function productRate({ productFlops, smallProductFlops }: Machine, flops: number
   return flops / (flops / productFlops + extra);
 }
 
-function computeSeconds(node: Node, machine: Machine, flops: number): number {
-  if (CONVOLUTIONS.has(node.op)) {
-    const group = Number(node.attributes["group"] ?? 1);
-    return flops / (group > 1 ? machine.depthwiseFlops : machine.convolutionFlops);
-  }
-  if (PRODUCTS.has(node.op) && flops > 0) return flops / productRate(machine, flops);
-  const functions = FUNCTIONS.get(node.op) ?? 0;
-  return (functions * elementCount((node.outputs[0] as Tensor).shape)) / machine.functionRate;
+/** The roof of a convolution: single channels, whole blocks of them, or neither. */
+function convolutionRate({ op, attributes, inputs }: Node, machine: Machine): number {
+  const each = inputs[1]?.shape[1];
+  if (Number(attributes["group"] ?? 1) > 1 && each === 1) return machine.depthwiseFlops;
+  return op === "BlockedConv" || machine.channelBlock === 1 ? machine.convolutionFlops : machine.plainConvolutionFlops;
 }
+
+function computeSeconds(node: Node, machine: Machine, flops: number): number {
+  const [size, indexed] = [node.outputs[0], node.inputs[1]].map((t) => (t ? elementCount(t.shape) : 0)) as [number, number];
+  if (CONVOLUTIONS.has(node.op)) return flops / convolutionRate(node, machine);
+  if (PRODUCTS.has(node.op) && flops > 0) return flops / productRate(machine, flops);
+  if (node.op === "MaxPool" && node.outputs.length > 1) return (size * windowSize(node)) / machine.poolingRate;
+  if (node.op === "ScatterElements") return indexed / machine.scatterRate;
+  return ((FUNCTIONS.get(node.op) ?? 0) * size) / machine.functionRate;
+}
+
+const windowSize = ({ attributes }: Node): number => (attributes["kernel_shape"] as readonly number[]).reduce((a, b) => a * b, 1);
 
 /** Predicts the time of a node. */
 export function timeOf(node: Node, machine: Machine): NodeTime {
   if (isLeaf(node) || VIEWS.has(node.op)) return { node, seconds: isLeaf(node) ? 0 : machine.nodeSeconds, bound: "overhead" };
   const { flops, bytes } = workOf(node);
   const compute = computeSeconds(node, machine, flops);
-  const bandwidth = REORDERING.has(node.op) ? machine.transposeBandwidth : bandwidthFor(machine, bytes);
-  const memory = bytes / bandwidth;
+  const memory = memorySeconds(node, machine, bytes);
   const work = Math.max(compute, memory);
   const bound = work < machine.nodeSeconds ? "overhead" : compute >= memory ? "compute" : "memory";
   return { node, seconds: work + machine.nodeSeconds, bound };

@@ -51,6 +51,13 @@ const updateSeconds = ({ memoryBandwidth }: Machine, update: InPlaceUpdate | und
 const runSeconds = (graph: Graph): number =>
   RUN_SECONDS + TENSOR_SECONDS * (graph.inputs.length + graph.parameters.length + graph.outputs.size);
 
+/** Seconds of a run of the graph as the engine has it, with its convolutions in blocks. */
+function secondsOf(traced: Graph, plain: Graph, machine: Machine): number {
+  const isBlocked = machine.channelBlock > 1 && convolves(traced);
+  const graph = isBlocked ? prepareGraph(traced, machine.device, undefined, machine.channelBlock) : plain;
+  return predictedSeconds(graph, machine) + runSeconds(graph);
+}
+
 /** An update that a kernel does in place, after the graph: bytes of trained parameters, and of the optimizer's slots. */
 export interface InPlaceUpdate {
   readonly parameterBytes: number;
@@ -84,9 +91,7 @@ export function predictStep(traced: Graph, device: Device, machine?: Machine, up
     roomBytes: workingBytes + spare,
     sessionBytes,
     bytes: ENGINE_BYTES + sessionBytes + stateBytes(leafBytes, update) + workingBytes + spare,
-    ...(machine === undefined
-      ? {}
-      : { seconds: predictedSeconds(graph, machine) + runSeconds(graph) + updateSeconds(machine, update) }),
+    ...(machine !== undefined && { seconds: secondsOf(traced, graph, machine) + updateSeconds(machine, update) }),
   };
 }
 

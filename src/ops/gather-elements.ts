@@ -6,7 +6,7 @@ import { dimEquals, formatShape, normalizeAxis, sameShape, type Tensor } from ".
 import { ShapeError } from "../util/errors.js";
 import { allMapped, INDEX } from "./indices.js";
 import type { Op } from "./op.js";
-import { emitOne, expectDType, expectSameDType, moves } from "./op.js";
+import { emitOne, expectDType, expectSameDType, moves, picks } from "./op.js";
 import { zeros } from "./reshape.js";
 
 type Two = readonly [Tensor, Tensor];
@@ -26,7 +26,7 @@ export const GatherElements: Op<{ axis: number }, Two> = {
     emitOne(ScatterElements, [zeros(x.shape, dy.dtype), indices, dy], { axis, reduction: "add" }),
     null,
   ],
-  cost: moves,
+  cost: picks,
   batch: (c) => [
     emitOne(GatherElements, allMapped(c), {
       axis: normalizeAxis(c.attributes.axis, c.ranks[0] as number, "GatherElements") + 1,

@@ -19,7 +19,7 @@ import { EmbeddingGradient } from "./gather.js";
 import { reductionGradients, ScatterElements, type ScatterReduction } from "./gather-elements.js";
 import { allMapped, iota } from "./indices.js";
 import type { Op } from "./op.js";
-import { emitOne, expectDType, expectSameDType, moves } from "./op.js";
+import { emitOne, expectDType, expectSameDType, moves, picks } from "./op.js";
 import { zeros } from "./reshape.js";
 
 type Two = readonly [Tensor, Tensor];
@@ -50,7 +50,7 @@ export const GatherND: Op<{ batch_dims: number }, Two> = {
     emitOne(ScatterND, [zeros(x.shape, dy.dtype), withBatchPositions(indices, batch), dy], { reduction: "add" }),
     null,
   ],
-  cost: moves,
+  cost: picks,
   batch: (c) => [emitOne(GatherND, allMapped(c), { batch_dims: c.attributes.batch_dims + 1 })],
 };
 

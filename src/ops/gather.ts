@@ -9,7 +9,7 @@ import { ScatterElements } from "./gather-elements.js";
 import { fromStart, INDEX, iota } from "./indices.js";
 import { oneHot } from "./one-hot.js";
 import type { Op, Target } from "./op.js";
-import { bytesMoved, elementCount, emitOne, expectDType, moves, zerosForNothing } from "./op.js";
+import { bytesMoved, elementCount, emitOne, expectDType, picks, zerosForNothing } from "./op.js";
 import { zeros } from "./reshape.js";
 
 type Two = readonly [Tensor, Tensor];
@@ -38,7 +38,7 @@ export const Gather: Op<{ axis: number }, Two> = {
     const sums = emitOne(EmbeddingGradient, [dy.transpose(moved(dy.rank, picked, 0)), indices], { depth });
     return [sums.transpose(moved(x.rank, [0], along)), null];
   },
-  cost: moves,
+  cost: picks,
   batch: ({ inputs: [x, indices], mapped, ranks, size, attributes: { axis } }) => {
     const along = normalizeAxis(axis, ranks[0] as number, "Gather");
     if (!mapped[1]) return [emitOne(Gather, [x, indices], { axis: along + 1 })];

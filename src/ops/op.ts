@@ -209,10 +209,12 @@ const BYTES: Partial<Record<DType, number>> = {
   uint16: 2,
 };
 
+const byteSize = (t: Tensor): number => elementCount(t.shape) * (BYTES[t.dtype] ?? 4);
+
 /** Bytes that a node reads and writes: every input and output once. */
 export function bytesMoved(node: Node): number {
   let bytes = 0;
-  for (const t of [...node.inputs, ...node.outputs]) if (t !== null) bytes += elementCount(t.shape) * (BYTES[t.dtype] ?? 4);
+  for (const t of [...node.inputs, ...node.outputs]) if (t !== null) bytes += byteSize(t);
   return bytes;
 }
 
@@ -226,6 +228,14 @@ export const perElement =
 
 /** The cost of an op that only moves or names data. */
 export const moves = perElement(0);
+
+/** The cost of an op that reads as much of its first operand as it writes, whatever the operand's size. */
+export const picks = (node: Node): Cost => {
+  const [from] = node.inputs;
+  const written = node.outputs.reduce((sum, t) => sum + byteSize(t), 0);
+  const others = node.inputs.slice(1).reduce((sum, t) => sum + (t === null ? 0 : byteSize(t)), 0);
+  return { flops: 0, bytes: others + written + Math.min(written, byteSize(from as Tensor)) };
+};
 
 /** Throws, for an op that must have been replaced by an earlier pass. */
 export function unreachableOp(name: string, stage: string): never {

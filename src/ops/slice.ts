@@ -16,7 +16,7 @@ import {
 import { ShapeError } from "../util/errors.js";
 import { split } from "./concat.js";
 import type { Op } from "./op.js";
-import { emitOne, moves } from "./op.js";
+import { emitOne, picks } from "./op.js";
 import { pad, spread } from "./pad.js";
 
 /** Attributes of Slice: starts, ends and steps for the axes named. */
@@ -117,7 +117,7 @@ export const Slice: Op<SliceAttributes, readonly [Tensor]> = {
     });
     return [pad(dx, before, after)];
   },
-  cost: moves,
+  cost: picks,
   batch: ({ inputs: [x], ranks, attributes }) => [
     emitOne(Slice, [x], {
       ...attributes,

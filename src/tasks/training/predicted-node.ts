@@ -20,7 +20,7 @@ import { trainingTypes } from "./setup-node.js";
 /** The part of a summary that was known before. */
 export type Predicted = NonNullable<RunSummary["predicted"]>;
 
-/** FLOPs of a training from which on measuring the machine, 3 seconds, costs little: half a minute at 100 GFLOP/s. */
+/** FLOPs of a training from which on measuring the machine, 4 seconds, costs little: half a minute at 100 GFLOP/s. */
 const WORTH_MEASURING = 3e12;
 
 /** The machine's rates: as they are kept, or measured where the training is long enough. */
