@@ -6,7 +6,7 @@ import { DataError, DescentError } from "../util/errors.js";
 import { checkAnswer, valueSchema } from "./scheme.js";
 import type { Value } from "./scheme.js";
 import { annotationBy, now } from "./workspace.js";
-import type { Annotation, Handle, Workspace } from "./workspace.js";
+import type { Annotation, Handle, Item, Workspace } from "./workspace.js";
 
 export const submissionSchema = z.strictObject({
   /** Chosen by the page: what is sent twice is stored once. */
@@ -23,53 +23,44 @@ export type Submission = z.infer<typeof submissionSchema>;
 /** A change to something that was changed elsewhere in the meantime. */
 export class ConflictError extends DescentError {}
 
+const changed = (position: number, has: number, got: number): ConflictError =>
+  new ConflictError(`item ${position + 1}: expected a change to revision ${has}, got one to ${got}; load the item again`, {
+    exitCode: 2,
+  });
+
 /**
  * Stores a person's answer to an item, and returns it.
  *
+ * `item` is as the person has it now.
  * Errors: ConflictError if the page showed another revision; DataError for a value that the scheme or the item does not allow.
  */
-export async function submit(
-  workspace: Workspace,
-  person: string,
-  position: number,
-  submission: Submission,
-): Promise<Annotation> {
+export async function submit(workspace: Workspace, person: string, item: Item, submission: Submission): Promise<Annotation> {
   const { id: project } = workspace.project;
-  const payload = await workspace.payload(position);
+  const { position, own: before } = item;
+  const { action, value, state, revision } = submission;
   // What is skipped may be half done.
-  if (submission.state === "submitted") checkAnswer(workspace.scheme, payload, submission.value, `item ${position + 1}`);
+  if (state === "submitted") checkAnswer(workspace.scheme, item.payload, value, `item ${position + 1}`);
+  const after: Annotation = {
+    person,
+    value,
+    state,
+    seconds: (before?.seconds ?? 0) + submission.seconds,
+    revision: revision + 1,
+  };
   return workspace.db.transaction().execute(async (db) => {
-    await lockItem(db, workspace, position);
-    const before = await annotationBy(db, project, position, person);
-    const sent = await db.selectFrom("action").select("id").where("id", "=", submission.action).executeTakeFirst();
-    if (sent !== undefined && before !== undefined) return before;
-    if ((before?.revision ?? 0) !== submission.revision)
-      throw new ConflictError(
-        `item ${position + 1}: expected a change to revision ${before?.revision ?? 0}, got one to ${submission.revision}; load the item again`,
-        { exitCode: 2 },
-      );
-    const { value, state, seconds } = submission;
-    const after: Annotation = {
-      person,
-      value,
-      state,
-      seconds: (before?.seconds ?? 0) + seconds,
-      revision: submission.revision + 1,
-    };
-    await db
+    const { numInsertedOrUpdatedRows: isNew } = await db
       .insertInto("action")
-      .values({
-        id: submission.action,
-        project,
-        position,
-        person,
-        before: json(before),
-        after: json(after),
-        undone: 0,
-        at: now(),
-      })
-      .execute();
-    await write(db, workspace, position, person, after);
+      .values({ id: action, project, position, person, before: json(before), after: json(after), undone: 0, at: now() })
+      .onConflict((conflict) => conflict.column("id").doNothing())
+      .executeTakeFirst();
+    if (isNew === 0n) {
+      const kept = await annotationBy(db, project, position, person);
+      // What was sent twice and undone in between stays undone.
+      if (kept === undefined) throw changed(position, 0, revision);
+      return kept;
+    }
+    if ((before?.revision ?? 0) !== revision || !(await write(db, workspace, position, before, after)))
+      throw changed(position, before?.revision ?? 0, revision);
     return after;
   });
 }
@@ -89,67 +80,89 @@ export async function undo(
       .limit(1)
       .executeTakeFirst();
     if (last === undefined) return undefined;
-    await lockItem(db, workspace, last.position);
-    const present = await annotationBy(db, project, last.position, person);
+    const { position, sequence } = last;
+    const { numUpdatedRows } = await db
+      .updateTable("action")
+      .set({ undone: 1 })
+      .where((eb) => eb.and({ sequence, undone: 0 }))
+      .executeTakeFirst();
+    const present = await annotationBy(db, project, position, person);
     const before = last.before === null ? undefined : (JSON.parse(last.before) as Annotation);
     // Revisions only go up, so that a page with the undone answer notices.
     const annotation = before && { ...before, revision: (present?.revision ?? before.revision) + 1 };
-    await db.updateTable("action").set({ undone: 1 }).where("sequence", "=", last.sequence).execute();
-    await write(db, workspace, last.position, person, annotation);
-    return { position: last.position, annotation };
+    if (numUpdatedRows === 0n || !(await write(db, workspace, position, present, annotation)))
+      throw new ConflictError(`item ${position + 1}: expected an action that nobody undoes meanwhile; load the item again`, {
+        exitCode: 2,
+      });
+    return { position, annotation };
   });
-}
-
-/** Makes others who change the same item wait, so that answers given at once are all counted. SQLite has one writer anyway. */
-async function lockItem(db: Handle, { store, project }: Workspace, position: number): Promise<void> {
-  if (store.dialect !== "postgres") return;
-  await db
-    .selectFrom("item")
-    .select("position")
-    .where((eb) => eb.and({ project: project.id, position }))
-    .forUpdate()
-    .execute();
 }
 
 const json = (annotation: Annotation | undefined): string | null =>
   annotation === undefined ? null : JSON.stringify(annotation);
 
-/** Writes or removes an annotation, and counts again what its item still needs. */
+/** Writes or removes an annotation where it still is as it was `before`, and counts what its item still needs; false where it was changed meanwhile. */
 async function write(
   db: Handle,
   { project: { id: project, overlap } }: Workspace,
   position: number,
-  person: string,
-  annotation: Annotation | undefined,
-): Promise<void> {
-  if (annotation === undefined) {
-    await db
-      .deleteFrom("annotation")
-      .where((eb) => eb.and({ project, position, person }))
-      .execute();
-  } else {
-    const { value, state, seconds, revision } = annotation;
-    const set = { value: JSON.stringify(value satisfies Value), state, seconds, revision, updated_at: now() };
-    await db
-      .insertInto("annotation")
-      .values({ project, position, person, ...set })
-      .onConflict((conflict) => conflict.columns(["project", "position", "person"]).doUpdateSet(set))
-      .execute();
-  }
+  before: Annotation | undefined,
+  after: Annotation | undefined,
+): Promise<boolean> {
+  const person = (after ?? before)?.person;
+  if (person === undefined) return true;
+  const own = { project, position, person };
+  if (!(await replace(db, own, before, after))) return false;
   await db
     .deleteFrom("reservation")
-    .where((eb) => eb.and({ project, position, person }))
+    .where((eb) => eb.and(own))
     .execute();
-  const { done } = await db
-    .selectFrom("annotation")
-    .select(({ fn }) => fn.countAll<number | string>().as("done"))
-    .where((eb) => eb.and({ project, position }))
-    .executeTakeFirstOrThrow();
+  const more = (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
+  if (more === 0) return true;
+  // Added in the database: answers of several people at once all count.
   await db
     .updateTable("item")
-    .set({ done: Number(done), open: Number(done) < overlap ? 1 : 0 })
+    .set((eb) => {
+      const done = eb("done", "+", more);
+      return { done, open: eb.case().when(done, "<", overlap).then(eb.lit(1)).else(eb.lit(0)).end() };
+    })
     .where((eb) => eb.and({ project, position }))
     .execute();
+  return true;
+}
+
+/** Puts one annotation, or none, in another's place; false where that is no longer there. */
+async function replace(
+  db: Handle,
+  own: { readonly project: string; readonly position: number; readonly person: string },
+  before: Annotation | undefined,
+  after: Annotation | undefined,
+): Promise<boolean> {
+  if (after === undefined) {
+    if (before === undefined) return true;
+    const { revision } = before;
+    const deleted = await db
+      .deleteFrom("annotation")
+      .where((eb) => eb.and({ ...own, revision }))
+      .executeTakeFirst();
+    return deleted.numDeletedRows === 1n;
+  }
+  const { value, state, seconds, revision } = after;
+  const set = { value: JSON.stringify(value satisfies Value), state, seconds, revision, updated_at: now() };
+  if (before === undefined) {
+    const inserted = await db
+      .insertInto("annotation")
+      .values({ ...own, ...set })
+      .onConflict((conflict) => conflict.columns(["project", "position", "person"]).doNothing())
+      .executeTakeFirst();
+    return inserted.numInsertedOrUpdatedRows === 1n;
+  }
+  const updated = await db
+    .updateTable("annotation")
+    .set(set)
+    .where((eb) => eb.and({ ...own, revision: before.revision }))
+    .executeTakeFirst();
+  return updated.numUpdatedRows === 1n;
 }
 
 /** An adjudicator's final answer to an item. */

@@ -86,7 +86,9 @@ test("after a few labels the next items have proposals with their reasons", asyn
   await learner.settled();
   for (const position of [0, 4, 1, 5, 2]) {
     const value = { classes: [position < 4 ? "good" : "bad"] };
-    await submit(workspace, "me", position, { action: randomUUID(), value, state: "submitted", seconds: 1, revision: 0 });
+    const item = await workspace.find("me", position);
+    assert.ok(item);
+    await submit(workspace, "me", item, { action: randomUUID(), value, state: "submitted", seconds: 1, revision: 0 });
     learner.noteLabel(undefined, value);
   }
   await learner.settled();

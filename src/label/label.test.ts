@@ -4,11 +4,13 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { STORES } from "../store/store.test.util.js";
+import { sql } from "kysely";
+import { openPglite, STORES } from "../store/store.test.util.js";
 import { openStore } from "../store/store.js";
 import type { Store } from "../store/store.js";
 import { Accounts, LockedError } from "./accounts.js";
-import { ConflictError, decide, setGold, submit, undo } from "./answers.js";
+import { ConflictError, decide, setGold, submit as submitTo, undo } from "./answers.js";
+import type { Submission } from "./answers.js";
 import { finalValue, progress, reviewItems } from "./review.js";
 import { exportLabels } from "./export.js";
 import { findProject, projectOf } from "./project-key.js";
@@ -16,6 +18,7 @@ import { parseCoco } from "../vision/annotations/index.js";
 import { checkAnswer } from "./scheme.js";
 import type { Scheme, Value } from "./scheme.js";
 import { Workspace } from "./workspace.js";
+import type { Annotation, Item } from "./workspace.js";
 
 const scheme: Scheme = { kind: "text-classes", labels: [{ name: "good" }, { name: "bad" }], several: false, overlap: "none" };
 const texts = ["one", "two", "three", "four"];
@@ -27,6 +30,9 @@ const answer = (label: string, revision = 0, state: "submitted" | "skipped" = "s
   seconds: 1,
   revision,
 });
+
+const submit = async (workspace: Workspace, person: string, position: number, submission: Submission): Promise<Annotation> =>
+  submitTo(workspace, person, (await workspace.find(person, position)) as Item, submission);
 
 for (const { name, open } of STORES) {
   describe(`labelling over ${name}`, () => {
@@ -96,6 +102,32 @@ for (const { name, open } of STORES) {
         .where("project", "=", workspace.project.id)
         .execute();
       assert.equal(length, 2);
+    });
+
+    test("of two answers that one person gives at once to one item one counts", async () => {
+      const workspace = await begin(2);
+      const given = await Promise.allSettled(["good", "bad"].map((label) => submit(workspace, "ann", 0, answer(label))));
+      const [refused, ...others] = given.filter(({ status }) => status === "rejected");
+      assert.ok(refused?.status === "rejected" && refused.reason instanceof ConflictError);
+      assert.equal(others.length, 0);
+      assert.equal((await progress(workspace)).finished, 0);
+      await submit(workspace, "bob", 0, answer("good"));
+      assert.equal((await progress(workspace)).finished, 1);
+    });
+
+    test("what was undone stays undone when the answer is sent again, and when two tabs undo at once", async () => {
+      const workspace = await begin();
+      const sent = answer("good");
+      await submit(workspace, "ann", 0, sent);
+      await Promise.allSettled([undo(workspace, "ann"), undo(workspace, "ann")]);
+      await assert.rejects(submit(workspace, "ann", 0, sent), ConflictError);
+      assert.equal((await workspace.find("ann", 0))?.own, undefined);
+      const { done } = await workspace.db
+        .selectFrom("item")
+        .select("done")
+        .where((eb) => eb.and({ project: workspace.project.id, position: 0 }))
+        .executeTakeFirstOrThrow();
+      assert.equal(done, 0);
     });
 
     test("undo goes back action by action", async () => {
@@ -169,6 +201,38 @@ for (const { name, open } of STORES) {
     });
   });
 }
+
+test("an answer and the next item take few statements: each is a way to the database and back", async () => {
+  const statements: string[] = [];
+  await using store = await openPglite((statement) => statements.push(statement));
+  const workspace = await Workspace.open(store, { id: "p", name: "p", scheme });
+  await workspace.expectItems(texts.map((text) => ({ text })));
+  const [item] = await workspace.next("ann", 3);
+  statements.length = 0;
+  await submitTo(workspace, "ann", item as Item, answer("good"));
+  assert.equal(statements.length, 6, statements.join("\n"));
+  statements.length = 0;
+  await workspace.next("ann", 1, [1, 2]);
+  assert.equal(statements.length, 5, statements.join("\n"));
+});
+
+test("what need not be on the disk at once leaves SQLite waiting for it afterwards, also when it fails", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "descent-store-"));
+  try {
+    await using store = await openStore(join(folder, "labels.db"));
+    const synchronous = async (db: Pick<Store["db"], "getExecutor"> = store.db): Promise<unknown> =>
+      (await sql<{ synchronous: number }>`pragma synchronous`.execute(db)).rows[0]?.synchronous;
+    assert.equal(await store.unsynced("p", (db) => synchronous(db)), 1);
+    assert.equal(await synchronous(), 2);
+    await assert.rejects(
+      store.unsynced("p", () => Promise.reject(new Error("on purpose"))),
+      /on purpose/,
+    );
+    assert.equal(await synchronous(), 2);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
 
 test("a database of a newer version, and one of something else, are refused", async () => {
   const folder = mkdtempSync(join(tmpdir(), "descent-store-"));

@@ -14,6 +14,7 @@ import { valueSchema } from "./scheme.js";
 import type { Scheme } from "./scheme.js";
 import { openStore } from "../store/store.js";
 import type { Tables } from "../store/tables.js";
+import { giveWay } from "../util/thread-node.js";
 
 export interface LearnerData {
   readonly scheme: Pick<Scheme, "labels" | "several">;
@@ -114,6 +115,8 @@ async function readKnown(db: Kysely<Tables>, { project, scheme }: LearnerData, r
 async function main(data: LearnerData): Promise<void> {
   const port = parentPort;
   if (port === null) return;
+  // People come first.
+  giveWay();
   const { scheme, texts, images } = data;
   const options: HeadOptions = { classes: scheme.labels.length, several: scheme.several };
   const features = texts === undefined ? undefined : new TextFeatures(texts);

@@ -113,10 +113,10 @@ export class Learner implements AsyncDisposable {
       });
   }
 
-  /** Writes in few statements, since an answer that comes meanwhile waits for them. */
+  /** Writes in few statements, since an answer that comes meanwhile waits for them; what is lost the next training finds again. */
   async #store({ next }: Learned): Promise<void> {
-    const { db, project } = this.#workspace;
-    await db.transaction().execute(async (transaction) => {
+    const { store, project } = this.#workspace;
+    await store.unsynced(project.id, async (transaction) => {
       await transaction
         .updateTable("item")
         .set({ priority: 0 })

@@ -8,6 +8,7 @@ import { MAX_MEGAPIXELS } from "../vision/images-node.js";
 import { proposalOf } from "./proposal.js";
 import type { Proposal } from "./proposal.js";
 import type { Payload, Scheme } from "./scheme.js";
+import { giveWay } from "../util/thread-node.js";
 
 export interface ProposalData {
   /** A run, a checkpoint or an ONNX file. */
@@ -25,6 +26,8 @@ export type ProposalAnswer =
 async function main({ model: path, scheme, folder }: ProposalData): Promise<void> {
   const port = parentPort;
   if (port === null) return;
+  // People come first.
+  giveWay();
   const send = (answer: ProposalAnswer): void => port.postMessage(answer);
   // The thread is at work beside people: one core is enough.
   const { model, remarks } = await openModel(path, { threads: 1 });

@@ -104,9 +104,10 @@ export async function reviewItems(
     )
     .select(["item.position", "item.payload", "item.gold", "decision.value as decision"])
     .where("item.project", "=", project.id)
+    // Positions have no gaps: an offset would be read through.
+    .$if(which === "all", (query) => query.where("item.position", ">=", from).where("item.position", "<", from + count))
     .$if(which !== "all", (query) => query.where("item.done", ">", 1))
     .orderBy("item.position")
-    .$if(which !== "disputed", (query) => query.limit(count).offset(from))
     .execute();
   const positions = rows.map(({ position }) => position);
   const annotations = new Map<number, Annotation[]>(positions.map((position) => [position, []]));
@@ -132,7 +133,8 @@ export async function reviewItems(
       disputed: submitted.some(({ value }) => !sameValue(value, (submitted[0] as Annotation).value)),
     };
   });
-  return which === "disputed" ? all.filter((item) => item.disputed).slice(from, from + count) : all;
+  if (which === "all") return all;
+  return (which === "disputed" ? all.filter((item) => item.disputed) : all).slice(from, from + count);
 }
 
 /**

@@ -25,7 +25,7 @@ import type { Learner } from "./learner.js";
 import { progress, reviewItems } from "./review.js";
 import { pageFile } from "./page-files.js";
 import { agreementOf } from "./team-agreement.js";
-import type { Workspace } from "./workspace.js";
+import type { Item, Workspace } from "./workspace.js";
 
 export interface LabelAppOptions {
   readonly workspace: Workspace;
@@ -128,13 +128,15 @@ function numberOf(c: AppContext, name: string, usual: number, most: number): num
 }
 
 /** The item of a request, if the person may see it: what he has before him or has answered, or, for those who review, any. */
-async function expectItem(c: AppContext, { workspace }: LabelAppOptions): Promise<{ person: Person; position: number }> {
+async function expectItem(c: AppContext, { workspace }: LabelAppOptions): Promise<{ person: Person; item: Item }> {
   const person = expectPerson(c);
   const position = positionOf(c);
-  const may = RANKS[person.role] >= RANKS.adjudicator || (await workspace.mayAnswer(person.id, position));
+  const found = await workspace.find(person.id, position);
   // An item of somebody else is answered as one that is not there.
-  if (!may) throw new HttpError(404, `item ${position + 1}: expected one of your items`);
-  return { person, position };
+  if (found === undefined || !(found.isOwn || RANKS[person.role] >= RANKS.adjudicator))
+    throw new HttpError(404, `item ${position + 1}: expected one of your items`);
+  const { isOwn: _, ...item } = found;
+  return { person, item };
 }
 
 /** Makes the handler of a labelling. */
@@ -223,27 +225,24 @@ function addLabelling(app: Hono<Env>, options: LabelAppOptions): void {
     return c.json({ items } satisfies Next);
   });
   app.get("/api/items/:position", async (c) => {
-    const { person, position } = await expectItem(c, options);
-    return c.json(await workspace.item(person.id, position));
+    return c.json((await expectItem(c, options)).item);
   });
   app.get("/api/items/:position/image", async (c) => {
-    const { position } = await expectItem(c, options);
-    return itemImage(folder, await workspace.payload(position));
+    return itemImage(folder, (await expectItem(c, options)).item.payload);
   });
   app.put("/api/items/:position/annotation", async (c) => {
-    const { person, position } = await expectItem(c, options);
+    const { person, item } = await expectItem(c, options);
     const submission = await bodyOf(c, answerBody);
-    const prediction = learner && (await workspace.prediction(position));
-    const annotation = await submit(workspace, person.id, position, submission);
-    if (submission.state === "submitted") learner?.noteLabel(prediction?.value, annotation.value);
-    return c.json({ position, annotation } satisfies Answered);
+    const annotation = await submit(workspace, person.id, item, submission);
+    if (submission.state === "submitted") learner?.noteLabel(item.prediction?.value, annotation.value);
+    return c.json({ position: item.position, annotation } satisfies Answered);
   });
   app.post("/api/undo", async (c) => {
     const { id } = expectPerson(c);
     const undone = await undo(workspace, id);
     if (undone === undefined)
       throw new HttpError(409, "undo: expected something to undo, got nothing", { code: "nothing_to_undo" });
-    await workspace.reserve(workspace.db, undone.position, id);
+    await workspace.reserve(workspace.db, [undone.position], id);
     return c.json(undone satisfies Answered);
   });
   app.get("/api/model", (c) => {

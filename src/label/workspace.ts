@@ -2,7 +2,6 @@
  * @module The work on one project: which item comes next, what people answered, what was undone, who disagrees. Every change is stored
  * before it is reported.
  */
-import { sql } from "kysely";
 import type { Kysely, Transaction } from "kysely";
 import { z } from "zod";
 import type { Store } from "../store/store.js";
@@ -164,90 +163,73 @@ export class Workspace {
    */
   async next(person: string, count = 1, after: readonly number[] = []): Promise<Item[]> {
     const at = now();
-    const positions = await this.db.transaction().execute(async (transaction) => {
-      if (this.store.dialect === "postgres")
-        await sql`select pg_advisory_xact_lock(hashtext(${this.project.id}))`.execute(transaction);
-      const rows = await transaction
-        .selectFrom("item")
-        .select("position")
-        .where((eb) => eb.and({ project: this.project.id, open: 1 }))
-        .$if(after.length > 0, (query) => query.where("position", "not in", [...after]))
-        .where((eb) =>
-          eb.not(
-            eb.exists(
-              eb
-                .selectFrom("annotation")
-                .select("annotation.position")
-                .whereRef("annotation.project", "=", "item.project")
-                .whereRef("annotation.position", "=", "item.position")
-                .where("annotation.person", "=", person),
-            ),
-          ),
-        )
-        .where((eb) =>
-          eb(
-            eb(
-              "done",
-              "+",
-              eb
-                .selectFrom("reservation")
-                .select(({ fn }) => fn.countAll<number>().as("held"))
-                .whereRef("reservation.project", "=", "item.project")
-                .whereRef("reservation.position", "=", "item.position")
-                .where("reservation.person", "!=", person)
-                .where("reservation.until", ">", at),
-            ),
-            "<",
-            this.project.overlap,
-          ),
-        )
-        .orderBy("priority", "desc")
-        .orderBy("position")
+    return this.store.unsynced(this.project.id, async (transaction) => {
+      const rows = await this.#items(transaction, person)
+        .where("item.open", "=", 1)
+        .where("own.position", "is", null)
+        .$if(after.length > 0, (query) => query.where("item.position", "not in", [...after]))
+        .where((eb) => {
+          const held = eb
+            .selectFrom("reservation")
+            .select(({ fn }) => fn.countAll<number>().as("held"))
+            .whereRef("reservation.project", "=", "item.project")
+            .whereRef("reservation.position", "=", "item.position")
+            .where("reservation.person", "!=", person)
+            .where("reservation.until", ">", at);
+          return eb(eb("item.done", "+", held), "<", this.project.overlap);
+        })
+        .orderBy("item.priority", "desc")
+        .orderBy("item.position")
         .limit(count)
         .execute();
-      const found = rows.map(({ position }) => position);
-      for (const position of found) await this.reserve(transaction, position, person);
-      return found;
+      await this.reserve(
+        transaction,
+        rows.map(({ position }) => position),
+        person,
+      );
+      return rows.map(itemOf);
     });
-    return Promise.all(positions.map((position) => this.item(person, position)));
   }
 
-  /** Keeps an item for a person for ten minutes. */
-  async reserve(db: Handle, position: number, person: string): Promise<void> {
+  /** Keeps items for a person for ten minutes. */
+  async reserve(db: Handle, positions: readonly number[], person: string): Promise<void> {
+    if (positions.length === 0) return;
     const until = new Date(Date.now() + RESERVED_MS).toISOString();
     await db
       .insertInto("reservation")
-      .values({ project: this.project.id, position, person, until })
+      .values(positions.map((position) => ({ project: this.project.id, position, person, until })))
       .onConflict((conflict) => conflict.columns(["project", "position", "person"]).doUpdateSet({ until }))
       .execute();
   }
 
-  /** Whether a person has an item before him, or answered it: an annotator sees no others. */
-  async mayAnswer(person: string, position: number): Promise<boolean> {
-    const own = (table: "reservation" | "annotation") =>
-      this.db
-        .selectFrom(table)
-        .select("position")
-        .where((eb) => eb.and({ project: this.project.id, position, person }))
-        .executeTakeFirst();
-    return (await own("reservation")) !== undefined || (await own("annotation")) !== undefined;
-  }
-
-  /** One item, as a person sees it. */
-  async item(person: string, position: number): Promise<Item> {
-    const payload = await this.payload(position);
-    const own = await annotationBy(this.db, this.project.id, position, person);
-    return { position, payload, own, prediction: await this.prediction(position) };
-  }
-
-  /** The model's answer to an item. */
-  async prediction(position: number): Promise<Prediction | undefined> {
-    const row = await this.db
-      .selectFrom("prediction")
-      .selectAll()
-      .where((eb) => eb.and({ project: this.project.id, position }))
+  /** One item, as a person sees it, and whether he has it before him or answered it: an annotator sees no others. */
+  async find(person: string, position: number): Promise<(Item & { readonly isOwn: boolean }) | undefined> {
+    const row = await this.#items(this.db, person)
+      .leftJoin("reservation", (join) =>
+        join
+          .onRef("reservation.project", "=", "item.project")
+          .onRef("reservation.position", "=", "item.position")
+          .on("reservation.person", "=", person),
+      )
+      .select("reservation.person as holder")
+      .where("item.position", "=", position)
       .executeTakeFirst();
-    return row && predictionOf(row);
+    return row && { ...itemOf(row), isOwn: row.holder !== null || row.person !== null };
+  }
+
+  /** Items with the model's answers to them, and a person's own. */
+  #items(db: Handle, person: string) {
+    return db
+      .selectFrom("item")
+      .leftJoin("annotation as own", (join) =>
+        join.onRef("own.project", "=", "item.project").onRef("own.position", "=", "item.position").on("own.person", "=", person),
+      )
+      .leftJoin("prediction", (join) =>
+        join.onRef("prediction.project", "=", "item.project").onRef("prediction.position", "=", "item.position"),
+      )
+      .select(["item.position", "item.payload", "own.person", "own.value", "own.state", "own.seconds", "own.revision"])
+      .select(["prediction.value as predicted", "prediction.confidence", "prediction.source", "prediction.explanation"])
+      .where("item.project", "=", this.project.id);
   }
 
   /** The contents of an item; throws a DataError for a position without one. */
@@ -262,15 +244,37 @@ export class Workspace {
   }
 }
 
-const predictionOf = ({ value, confidence, source, explanation }: PredictionTable): Prediction => ({
-  value: valueSchema.parse(JSON.parse(value)),
-  confidence,
-  source,
-  explanation: explanation === null ? undefined : explanationSchema.parse(JSON.parse(explanation)),
-});
+type Nullable<T> = { readonly [K in keyof T]: T[K] | null };
+
+type OwnAnswer = Pick<AnnotationTable, "person" | "value" | "state" | "seconds" | "revision">;
+
+/** A row of an item and what was said of it; a join that found nothing left null. */
+interface ItemRow extends Nullable<OwnAnswer>, Nullable<Pick<PredictionTable, "confidence" | "source" | "explanation">> {
+  readonly position: number;
+  readonly payload: string;
+  readonly predicted: string | null;
+}
+
+function itemOf(row: ItemRow): Item {
+  const { position, payload, predicted, explanation } = row;
+  return {
+    position,
+    payload: payloadSchema.parse(JSON.parse(payload)),
+    own: row.person === null ? undefined : annotationOf(row as OwnAnswer),
+    prediction:
+      predicted === null
+        ? undefined
+        : {
+            value: valueSchema.parse(JSON.parse(predicted)),
+            confidence: row.confidence as number,
+            source: row.source as string,
+            explanation: explanation === null ? undefined : explanationSchema.parse(JSON.parse(explanation)),
+          },
+  };
+}
 
 /** An annotation of the database as its readers see it. */
-export const annotationOf = ({ person, value, state, seconds, revision }: AnnotationTable): Annotation => ({
+export const annotationOf = ({ person, value, state, seconds, revision }: OwnAnswer): Annotation => ({
   person,
   value: valueSchema.parse(JSON.parse(value)),
   state,

@@ -5,8 +5,8 @@ import { Client } from "pg";
 import { openStore, storeOver } from "./store.js";
 import type { Store } from "./store.js";
 
-/** Opens the tables over an empty PGlite: one connection, lent to one transaction at a time. */
-export async function openPglite(): Promise<Store> {
+/** Opens the tables over an empty PGlite: one connection, lent to one transaction at a time. `onStatement` hears each statement. */
+export async function openPglite(onStatement: (statement: string) => void = () => undefined): Promise<Store> {
   const engine = await PGlite.create();
   let free = Promise.resolve();
   return storeOver(
@@ -21,6 +21,7 @@ export async function openPglite(): Promise<Store> {
         return {
           release,
           async query(statement: string, parameters: readonly unknown[]) {
+            onStatement(statement);
             const { rows, affectedRows } = await engine.query(statement, [...parameters]);
             const command = statement.trimStart().split(/\s/, 1)[0]?.toUpperCase() as
               | "UPDATE"
@@ -57,6 +58,6 @@ if (server === undefined)
 /** Databases that every test of the store runs on. */
 export const STORES: readonly { readonly name: string; readonly open: () => Promise<Store> }[] = [
   { name: "SQLite", open: () => openStore(":memory:") },
-  { name: "PGlite", open: openPglite },
+  { name: "PGlite", open: () => openPglite() },
   ...(server === undefined ? [] : [{ name: "PostgreSQL", open: () => openPostgres(server) }]),
 ];

@@ -4,8 +4,8 @@
 import { mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
-import { Kysely, Migrator, PostgresDialect, SqliteDialect } from "kysely";
-import type { PostgresPool, SqliteDatabase } from "kysely";
+import { Kysely, Migrator, PostgresDialect, sql, SqliteDialect } from "kysely";
+import type { PostgresPool, SqliteDatabase, Transaction } from "kysely";
 import { ConfigError, DescentError } from "../util/errors.js";
 import { loadingError } from "../util/optional-package.js";
 import { migrationsOf } from "./migrations.js";
@@ -15,7 +15,10 @@ import type { Tables } from "./tables.js";
 /** An open database. Close it with `using`, or by `close`. */
 export interface Store extends AsyncDisposable {
   readonly db: Kysely<Tables>;
-  readonly dialect: Dialect;
+  /**
+   * Runs a transaction that does not wait for the disk: one that a loss of power may undo, along with later ones that did not wait either. Those of one `key` run one after another.
+   */
+  unsynced<T>(key: string, run: (transaction: Transaction<Tables>) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -82,7 +85,26 @@ async function storeOf(db: Kysely<Tables>, dialect: Dialect, where: string): Pro
     const what = dialect === "sqlite" ? "a SQLite database" : "a PostgreSQL server that answers";
     throw new ConfigError(`${where}: expected ${what}, got "${(error as Error).message}"`, { cause: error });
   }
-  return { db, dialect, close, [Symbol.asyncDispose]: close };
+  return { db, unsynced: unsyncedOver(db, dialect), close, [Symbol.asyncDispose]: close };
+}
+
+function unsyncedOver(db: Kysely<Tables>, dialect: Dialect): Store["unsynced"] {
+  if (dialect === "postgres")
+    return (key, run) =>
+      db.transaction().execute(async (own) => {
+        await sql`select set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock(hashtext(${key}))`.execute(own);
+        return run(own);
+      });
+  // One connection, so that transactions run one after another anyway, and the setting is this one's alone.
+  return (_, run) =>
+    db.connection().execute(async (connection) => {
+      await sql`pragma synchronous = normal`.execute(connection);
+      try {
+        return await connection.transaction().execute(run);
+      } finally {
+        await sql`pragma synchronous = full`.execute(connection);
+      }
+    });
 }
 
 async function migrate(db: Kysely<Tables>, dialect: Dialect, where: string): Promise<void> {
