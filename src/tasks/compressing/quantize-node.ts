@@ -10,6 +10,7 @@ import { layerName, layersOf } from "../../compress/layers.js";
 import type { Form, QuantizeOptions } from "../../compress/quantize/options.js";
 import type { LayerResult, Quantized } from "../../compress/quantize/quantize.js";
 import { LARGEST_CODE, largestCode } from "../../compress/quantize/saturation.js";
+import type { PromptForm } from "../../compress/quantize/stored.js";
 import { chosenLayers, finishQuantization, planQuantization } from "../../compress/quantize/quantize.js";
 import { checkRefinement } from "../../compress/quantize/refine.js";
 import { mixedPrecision, sensitivities } from "../../compress/quantize/sensitivity.js";
@@ -288,10 +289,7 @@ export async function quantizeRun(path: string, request: QuantizeRequest, contex
   const settings: QuantizationInputs = { data: prepared, compared, sensitivity, note, ...defined({ accepts, train }) };
   const { quantized, parity, sensitivity: found } = await quantizedWithParity(source.file, settings, asked);
   line?.finish();
-  if (quantized.prompt !== undefined)
-    note(
-      `prompts are computed ${quantized.prompt === "as tokens" ? "as single tokens are" : `in ${quantized.prompt}`}, as measured`,
-    );
+  if (quantized.prompt !== undefined) note(manyRows(quantized.prompt, writesText(source)));
   if (quantized.layers.every((layer) => layer.form === "float32"))
     note(`no layer is faster by ${form} for certain on this machine: the model stays in float32`, true);
   return await writeCompressed(
@@ -312,6 +310,10 @@ export async function quantizeRun(path: string, request: QuantizeRequest, contex
     context,
   );
 }
+
+/** Says in which form many rows at once are computed, which for a model that writes are a prompt's. */
+const manyRows = (form: PromptForm, writes: boolean): string =>
+  `${writes ? "prompts" : "many rows at once"} are computed ${form === "as tokens" ? "as single ones are" : `in ${form}`}, as measured`;
 
 /** Tells whether a model writes token by token. */
 function writesText({ model, config }: CompressionSource): boolean {
