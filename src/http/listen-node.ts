@@ -1,6 +1,7 @@
 /**
  * @module A handler on a port: with TLS from files, bounds on headers, time and connections, and an end that answers what was accepted.
  */
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { createServer as createPlainServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
@@ -10,12 +11,17 @@ import { ConfigError } from "../util/errors.js";
 import { fileReason } from "../util/file-reason.js";
 import { readRegularFile } from "../util/regular-file-node.js";
 
+/** PEM files. */
+export interface Tls {
+  readonly certificate: string;
+  readonly key: string;
+}
+
 export interface ListenOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** PEM files. */
-  readonly tls?: { readonly certificate: string; readonly key: string };
+  readonly tls?: Tls;
   /** The process does nothing else: answers may take the adapter's short way, which puts its own `Request` and `Response` in place of the global ones. */
   readonly ownsProcess?: boolean;
   /** Connections at once; more are closed as they come. */
@@ -48,6 +54,26 @@ export async function pem(path: string, option: string): Promise<Buffer> {
   }
 }
 
+/** Reads a certificate and its key. ConfigError for files that are none, a key with a passphrase, and a key of another certificate. */
+export async function readTls({ certificate, key }: Tls): Promise<{ readonly cert: Buffer; readonly key: Buffer }> {
+  const read = { cert: await pem(certificate, "--tls-cert"), key: await pem(key, "--tls-key") };
+  const expect = <T>(parse: () => T, what: string): T => {
+    try {
+      return parse();
+    } catch (cause) {
+      const isLocked = String(read.key).includes("ENCRYPTED") && what.startsWith("--tls-key");
+      const got = isLocked
+        ? `one with a passphrase; take it off: openssl pkey -in ${key} -out NEW.pem`
+        : "a file that holds none";
+      throw new ConfigError(`${what} in PEM, got ${got}`, { cause });
+    }
+  };
+  const known = expect(() => new X509Certificate(read.cert), `--tls-cert ${certificate}: expected a certificate`);
+  const own = expect(() => createPrivateKey(read.key), `--tls-key ${key}: expected a private key`);
+  if (!known.checkPrivateKey(own)) throw new ConfigError(`--tls-key ${key}: expected the key of ${certificate}, got another's`);
+  return read;
+}
+
 const LIMITS = {
   headersTimeout: HEADERS_MS,
   requestTimeout: REQUEST_MS,
@@ -66,16 +92,8 @@ async function makeServer(fetch: Fetch, { tls, ownsProcess = false }: ListenOpti
   };
   if (tls === undefined)
     return createAdaptorServer({ ...common, createServer: createPlainServer, serverOptions: LIMITS }) as Server;
-  const [cert, key] = [await pem(tls.certificate, "--tls-cert"), await pem(tls.key, "--tls-key")];
-  try {
-    return createAdaptorServer({
-      ...common,
-      createServer: createTlsServer,
-      serverOptions: { ...LIMITS, cert, key, minVersion: "TLSv1.2" },
-    }) as Server;
-  } catch (cause) {
-    throw new ConfigError(`--tls-cert: expected a certificate and its key, got other files`, { cause });
-  }
+  const secured = { ...LIMITS, ...(await readTls(tls)), minVersion: "TLSv1.2" as const };
+  return createAdaptorServer({ ...common, createServer: createTlsServer, serverOptions: secured }) as Server;
 }
 
 /** A system error of listening in our words. */

@@ -1,6 +1,6 @@
 /** @module A labelling as a whole: data, database, people, the model that learns, and the server. */
 import { randomBytes } from "node:crypto";
-import { listen } from "../http/listen-node.js";
+import { listen, readTls } from "../http/listen-node.js";
 import type { ListenOptions } from "../http/listen-node.js";
 import { isLoopback, LOOPBACK_HOSTS } from "../http/origin.js";
 import { openStore } from "../store/store.js";
@@ -61,6 +61,8 @@ function checkExposure({ host, tls, behindProxy = false }: LabellingOptions): vo
 /** Opens the data and the database, and serves the page until the labelling is disposed. */
 export async function startLabelling(options: LabellingOptions): Promise<Labelling> {
   checkExposure(options);
+  // Before the data are read and a database is made.
+  if (options.tls !== undefined) await readTls(options.tls);
   const { data, scheme, note = () => undefined } = options;
   const read = await readItems(data, DATA_KINDS[scheme.kind], options);
   if (read.left > 0) note(`${read.left} rows or files were left out`);

@@ -8,7 +8,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: "no permission",
   EPERM: "no permission",
   EROFS: "the disk can only be read",
-  EISDIR: "it is a folder",
+  EISDIR: "a folder",
   ENOTDIR: "a part of its path is not a folder",
   EEXIST: "a file of that name",
   EMFILE: "too many open files; raise the limit (ulimit -n)",

@@ -4,12 +4,14 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { fetching, poissonLoad, summary } from "../../scripts/serve/load.js";
 import { storm, STORM_LIMITS } from "../../scripts/serve/malformed.js";
 import { childrenOf } from "../../scripts/serve/started.js";
+import { readTls } from "../../src/http/listen-node.js";
 import { MAIN } from "../e2e/command.js";
 import { languageFolder, linearFile, slowFile, type TestServer, testServer } from "./server.js";
 
@@ -182,6 +184,31 @@ function certified(name: string): { readonly certificate: string; readonly key: 
   assert.equal(made.status, 0, String(made.stderr));
   return { certificate, key };
 }
+
+test("files that are no certificate with its key are refused by name", { skip: !openssl }, async () => {
+  const [own, other] = [certified("kept"), certified("foreign")];
+  const locked = join(served.folder, "locked.key.pem");
+  const made = spawnSync("openssl", ["pkey", "-in", own.key, "-aes128", "-passout", "pass:secret", "-out", locked]);
+  assert.equal(made.status, 0, String(made.stderr));
+  const { cert, key } = await readTls(own);
+  assert.deepEqual(
+    [cert, key].map(String),
+    [own.certificate, own.key].map((path) => readFileSync(path, "utf8")),
+  );
+  for (const [certificate, keyFile, expected] of [
+    [own.key, own.key, /^--tls-cert .*kept.key.pem: expected a certificate in PEM, got a file that holds none$/],
+    [own.certificate, own.certificate, /^--tls-key .*kept.cert.pem: expected a private key in PEM, got a file that holds none$/],
+    [
+      own.certificate,
+      locked,
+      /^--tls-key .*: expected a private key in PEM, got one with a passphrase; take it off: openssl pkey -in /,
+    ],
+    [own.certificate, other.key, /^--tls-key .*foreign.key.pem: expected the key of .*kept.cert.pem, got another's$/],
+    [join(served.folder, "none.pem"), own.key, /^--tls-cert .*none.pem: expected a PEM file, got no such file$/],
+    [own.certificate, served.folder, /^--tls-key .*: expected a PEM file, got a folder$/],
+  ] as const)
+    await assert.rejects(readTls({ certificate, key: keyFile }), (error: Error) => expected.test(error.message));
+});
 
 test("a connection that never begins TLS does not hold the end up", { skip: !openssl, timeout: 60_000 }, async () => {
   const secure = await testServer([], { linear: linearFile }, { tls: certified("silent") });

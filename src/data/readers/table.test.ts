@@ -170,7 +170,7 @@ for (const [name, content, message, skipped] of bad) {
 
 const refused: [string, () => string, RegExp][] = [
   ["missing", () => join(folder, "none.csv"), /none\.csv: expected a file that can be read, got an error: no such file/],
-  ["a folder", () => folder, /expected a file that can be read, got an error: it is a folder/],
+  ["a folder", () => folder, /expected a file that can be read, got an error: a folder/],
   ["unknown format", () => file("a.xyz", "a,b\n"), /a\.xyz: expected a \.csv, \.tsv, \.xlsx, \.jsonl, \.json or \.parquet file/],
   ["empty", () => file("empty.csv", ""), /empty\.csv: expected at least one row, got an empty file/],
   ["header only", () => file("header.csv", "a,b\n"), /header\.csv: expected at least one row, got none/],
