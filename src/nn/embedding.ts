@@ -1,9 +1,9 @@
 /**
- * @module `Embedding`: a table of vectors, read by number. `Dropout`: elements dropped at random while training.
+ * @module `Embedding`: a table of vectors, read by number.
  */
 import type { Initializer, Tensor } from "../graph/index.js";
 import { isInteger, Parameter } from "../graph/index.js";
-import { dropout, gather, where } from "../ops/index.js";
+import { gather, where } from "../ops/index.js";
 import { ConfigError, DTypeError } from "../util/errors.js";
 import { expectSizes, layerName } from "./check.js";
 import { normalInit } from "./init.js";
@@ -43,24 +43,5 @@ export class Embedding extends Module {
     const indices = tokens.cast("int32"); // WebGPU has kernels for these, hardly any for int64
     const vectors = gather(this.weight, indices);
     return this.paddingIndex === undefined ? vectors : where(indices.equal(this.paddingIndex).unsqueeze(-1), 0, vectors);
-  }
-}
-
-/**
- * Each element is 0 with probability p while training, and the others are scaled by 1/(1 − p); in use, x itself.
- *
- * Shapes: x [..] → y [..]. Source: Srivastava et al. 2014; scaled in training, as in PyTorch.
- */
-export class Dropout extends Module {
-  readonly p: number;
-
-  constructor(p = 0.5) {
-    super();
-    if (!(p >= 0 && p < 1)) throw new ConfigError(`Dropout: expected a probability p in 0 ≤ p < 1, got ${p}`);
-    this.p = p;
-  }
-
-  override forward(x: Tensor): Tensor {
-    return dropout(x, this.p);
   }
 }

@@ -13,6 +13,7 @@ export * from "./conv.js";
 export * from "./crf.js";
 export * from "./pool.js";
 export * from "./norm.js";
+export * from "./dropout.js";
 export * from "./embedding.js";
 export * from "./attention.js";
 export { LoraLinear } from "./lora-linear.js";
