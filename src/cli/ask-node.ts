@@ -47,7 +47,7 @@ export async function ask(
     path,
     method,
     headers: { ...headers, connection: "close" },
-    ...(socket === undefined ? {} : { createConnection: () => socket }),
+    createConnection: socket && (() => socket),
   });
   return new Promise((resolve, reject) => {
     sent.on("error", reject);

@@ -1,5 +1,6 @@
 /** @module A model before and after it was made smaller, as a table. */
 import type { BeforeAfter } from "../tasks/compressing/before-after-node.js";
+import type { CompressedSummary } from "../tasks/compressing/write-node.js";
 import { own } from "../util/record.js";
 import { printableLine } from "../util/terminal.js";
 import { formatInteger, formatTable } from "../util/text.js";
@@ -32,9 +33,10 @@ function beforeAfterTable({ before, after }: BeforeAfter): string {
   );
 }
 
-/** Prints what a verb that makes models smaller has made: the table, the run and its report. */
-export function printCompressed(print: (text: string) => void, out: string, compression: BeforeAfter): void {
-  print(beforeAfterTable(compression));
+/** Prints what a verb that makes models smaller has made: the table, the run and its report. Returns what `--json` prints. */
+export function printCompressed(print: (text: string) => void, out: string, summary: CompressedSummary): object {
+  print(beforeAfterTable(summary.compression));
   print(printableLine(`run ${out}`));
   print(printableLine(`report ${out}/report.html`));
+  return { run: out, ...summary };
 }

@@ -1,47 +1,18 @@
 /** @module The context that verbs which make runs smaller hand on: where to write, the data, who is told. */
 import type { compressingOptions } from "../tasks/compressing/options.js";
 import type { CompressingContext } from "../tasks/compressing/prune-run-node.js";
-import type { onnxOptions } from "../tasks/options.js";
-import { tableOptionsOf } from "../tasks/options.js";
-import type { OnnxUseOptions } from "../tasks/use/open-node.js";
+import { dataOptions, onnxOptions } from "../tasks/options.js";
 import type { OptionValues } from "../util/option.js";
-import { defined } from "../util/record.js";
+import { valuesOf } from "../util/option.js";
 import type { VerbContext } from "./verb.js";
 
-/** Makes it of a verb's options. */
-export function compressingContext(
-  {
-    options,
-    ...around
-  }: Pick<VerbContext, "command" | "signal" | "progress" | "note"> & {
-    readonly options: OptionValues<typeof compressingOptions>;
-  },
-  out: string,
-): CompressingContext {
-  const { overwrite, lang, device, threads, data, labelColumn, textColumn, skipBadRows, repair, maxMegapixels } = options;
-  const named = { data, labelColumn, textColumn, maxMegapixels };
-  return {
-    ...around,
-    out,
-    overwrite,
-    language: lang,
-    device,
-    threads,
-    data: {
-      ...defined(named),
-      ...tableOptionsOf(options),
-      skipBadRows,
-      repair,
-      signal: around.signal,
-    },
-  };
-}
+type Given = Pick<VerbContext, "command" | "signal" | "progress" | "note"> & {
+  readonly options: OptionValues<typeof compressingOptions> & Partial<OptionValues<typeof onnxOptions>>;
+};
 
-/** Picks the facts that an ONNX file of others does not state itself. */
-export const onnxFactsOf = ({
-  preprocess,
-  imageSize,
-  labels,
-  tokenizer,
-  input,
-}: OptionValues<typeof onnxOptions>): OnnxUseOptions => defined({ preprocess, imageSize, labels, tokenizer, input });
+/** Makes it of a verb's options, those that state facts of an ONNX file of others included. */
+export function compressingContext({ options, command, signal, progress, note }: Given, out: string): CompressingContext {
+  const { overwrite, lang, device, threads } = options;
+  const around = { command, signal, progress, note, out, overwrite, language: lang, device, threads };
+  return { ...around, data: { ...valuesOf(options, dataOptions), signal }, onnx: valuesOf(options, onnxOptions) };
+}

@@ -18,7 +18,7 @@ export function layerPicture(title: string, layers: readonly LayerCost[]): strin
   const amounts = layers.map(({ path, forward, backward, update, time }) => ({
     path,
     amount: time === undefined ? forward.flops + backward.flops + update.flops : time.stepMs,
-    ...(time === undefined ? {} : { kind: BOUNDS.indexOf(time.bound) }),
+    kind: time && BOUNDS.indexOf(time.bound),
   }));
   return icicleChart({
     title: isTimed
@@ -26,7 +26,7 @@ export function layerPicture(title: string, layers: readonly LayerCost[]): strin
       : { en: `${title}: FLOPs of a training step by layer`, zh: `${title}：训练一步的 FLOPs（按层）` },
     root: icicleOf(title, amounts),
     format: isTimed ? (ms) => `${ms.toPrecision(3)} ms` : (flops) => `${formatCount(flops)}FLOP`,
-    ...(isTimed ? { kinds: KINDS } : {}),
+    kinds: isTimed ? KINDS : [],
   });
 }
 

@@ -44,13 +44,8 @@ export async function explainData(model: TrainedModel, path: string, options: Da
   const { tableReading } = await import("../data/node.js");
   const { print, note, progress } = reporter;
   const { labelColumn, textColumn, data, signal, trainedWith } = options;
-  const { examples, rows, notes } = await loadExamples(model, trainedWith, {
-    data,
-    signal,
-    ...tableReading(options),
-    labelColumn,
-    textColumn,
-  });
+  const reading = { data, signal, ...tableReading(options), labelColumn, textColumn };
+  const { examples, rows, notes } = await loadExamples(model, trainedWith, reading);
   for (const each of notes) note(each);
   const texts = model.task.textColumn?.(model.info);
   const names = texts === undefined ? [] : rows.texts(texts).map((text) => text ?? "");

@@ -74,6 +74,6 @@ export async function opaqueCost(
     parameterBytes: weights.reduce((sum, { tensor }) => sum + tensor.rawData.byteLength, 0),
     device: executable.device,
     milliseconds,
-    ...(watts === undefined ? {} : { joules: (watts * milliseconds) / 1000 }),
+    joules: watts && (watts * milliseconds) / 1000,
   };
 }

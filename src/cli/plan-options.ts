@@ -5,7 +5,6 @@ import { ConfigError } from "../util/errors.js";
 import type { OptionTable, OptionValues } from "../util/option.js";
 import { choice, flag, integer, kebabCase, list, number, text } from "../util/option.js";
 import { CURVE_AXES } from "./plan-runs.js";
-import { defined } from "../util/record.js";
 
 export const planOptions = {
   layers: integer({ help: "a decoder by its sizes: number of layers", minimum: 1 }),
@@ -169,10 +168,7 @@ export function settledPlan(model: PlannedModel, hardware: HardwareEntry, amount
     utilizationSource: utilization === 0.4 ? UTILIZATION : "--utilization",
     memoryShare: 0.9,
     devices: options.devices,
-    fixed: {
-      ...defined({ tensor, pipeline }),
-      ...(zero === undefined ? {} : { zero: zero as 0 | 1 | 2 | 3 }),
-    },
+    fixed: { tensor, pipeline, zero: zero as 0 | 1 | 2 | 3 | undefined },
     limits: { days, dollars: money, kilowattHours: energy, kilogramsCo2: co2 },
     grid,
     gridSource: grid === 473 ? "the world's mean in 2024, Ember, Global Electricity Review 2025" : "--grid",

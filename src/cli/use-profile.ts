@@ -2,7 +2,8 @@
  * @module `--profile DIR` of the verbs that use a model.
  */
 import { dirname, join } from "node:path";
-import { choice, text } from "../util/option.js";
+import { choice, text, valuesOf } from "../util/option.js";
+import { deviceOptions, onnxOptions } from "../tasks/options.js";
 import type { OptionTable, OptionValues } from "../util/option.js";
 import type { Dataset } from "../data/index.js";
 import { PROFILE_FILES } from "../cost/profile-node.js";
@@ -41,10 +42,8 @@ interface Used {
 }
 
 /** Options of opening a model, from a verb's. */
-export const useOptionsOf = (options: UseOptions & OnnxUseOptions): UseOptions & OnnxUseOptions => {
-  const { device, threads, preprocess, imageSize, labels, tokenizer, input } = options;
-  return { device, threads, preprocess, imageSize, labels, tokenizer, input };
-};
+export const useOptionsOf = (options: UseOptions & OnnxUseOptions): UseOptions & OnnxUseOptions =>
+  valuesOf(options, { ...deviceOptions, ...onnxOptions });
 
 /** Makes the profile where one is asked for, and says so. */
 export async function noteProfile(

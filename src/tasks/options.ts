@@ -6,9 +6,9 @@ import type { WeightBound } from "../optim/index.js";
 import { STATE_PRECISIONS } from "../optim/state-precision.js";
 import { BASE_PRECISIONS } from "../train/quantized-base.js";
 import { DEVICES } from "../runtime/runtime.js";
-import type { Option, OptionTable, OptionValues } from "../util/option.js";
+import type { Option, OptionTable } from "../util/option.js";
 import { ConfigError } from "../util/errors.js";
-import { choice, flag, integer, list, number, text, valuesOf } from "../util/option.js";
+import { choice, flag, integer, list, number, text } from "../util/option.js";
 
 /** Optimizers: the command line's name, and the one in `optim`'s table. */
 export const OPTIMIZERS = {
@@ -68,10 +68,6 @@ export const tableOptions = {
     defaultText: "detected in training data",
   }),
 } satisfies OptionTable;
-
-/** Picks the options of tables from all options of a verb. */
-export const tableOptionsOf = (values: OptionValues<typeof tableOptions>): OptionValues<typeof tableOptions> =>
-  valuesOf(values, tableOptions);
 
 /** Options of the data: for every verb that takes a data set. */
 export const dataOptions = {

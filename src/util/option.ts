@@ -35,10 +35,15 @@ export type OptionTable = Readonly<Record<string, Option>>;
 export type OptionValues<O extends OptionTable> = { readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never };
 
 /** The values of the options that a table declares, out of more; those that are not given are left out. */
-export const valuesOf = <O extends OptionTable>(values: OptionValues<O>, table: O): OptionValues<O> =>
-  Object.fromEntries(
-    Object.entries(values).filter(([name, value]) => Object.hasOwn(table, name) && value !== undefined),
-  ) as OptionValues<O>;
+export const valuesOf = <V extends object, O extends OptionTable>(values: V, table: O): Pick<V, keyof V & keyof O> =>
+  Object.fromEntries(Object.entries(values).filter(([name, value]) => Object.hasOwn(table, name) && value !== undefined)) as Pick<
+    V,
+    keyof V & keyof O
+  >;
+
+/** The values of options of which none is given. */
+export const defaultsOf = <O extends OptionTable>(table: O): OptionValues<O> =>
+  Object.fromEntries(Object.entries(table).map(([name, option]) => [name, option.default])) as OptionValues<O>;
 
 interface Spec<D> extends Omit<Option, "kind" | "default" | "parse" | "many" | "configFile"> {
   readonly default?: D;

@@ -61,8 +61,12 @@ export function matchesPath(pattern: string | readonly string[], name: string): 
 }
 
 /** Patterns of a command line: parted by commas, but for those in braces. */
-export const splitPatterns = (text: string): string[] =>
-  (text.match(/(\{[^}]*\}|[^,{])+/g) ?? []).map((part) => part.trim()).filter((part) => part !== "");
+export function splitPatterns(text: string): string[];
+export function splitPatterns(text: string | undefined): string[] | undefined;
+export function splitPatterns(text: string | undefined): string[] | undefined {
+  if (text === undefined) return undefined;
+  return (text.match(/(\{[^}]*\}|[^,{])+/g) ?? []).map((part) => part.trim()).filter((part) => part !== "");
+}
 
 /** The names up to the first part in which they differ. */
 function partsOf(names: readonly string[]): string[] {

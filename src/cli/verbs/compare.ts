@@ -1,5 +1,5 @@
 /** @module `descent compare [MODEL…]`. */
-import { dataOptions, deviceOptions, tableOptionsOf } from "../../tasks/options.js";
+import { dataOptions, deviceOptions } from "../../tasks/options.js";
 import { choice, flag, integer, text } from "../../util/option.js";
 import { printableLine } from "../../util/terminal.js";
 import { formatTable } from "../../util/text.js";
@@ -40,25 +40,17 @@ export const verb = defineVerb({
     const { compare } = await import("../../compare/compare-node.js");
     const { figuresOf } = await import("../../compare/page-node.js");
     const { findings, parseBudget } = await import("../../compare/verdict.js");
-    const { data, task, labelColumn, textColumn, seed, seeds, threads, curve, lang } = options;
+    const { data } = options;
     const name = data.split("/").findLast((part) => part !== "") ?? "data";
     const out = options.out ?? `comparisons/${name.replaceAll(/[^\w.-]+/g, "-").slice(0, 60)}`;
     const comparison = await compare(
       {
+        ...options,
         data,
-        task,
         models: positionals,
-        ...tableOptionsOf(options),
-        labelColumn,
-        textColumn,
         ignoreColumn: options.ignoreColumn?.length ? options.ignoreColumn : undefined,
-        seed,
-        seeds,
-        threads,
-        curve,
         budget: parseBudget(options.budget),
         out,
-        lang,
       },
       { signal, hold, note },
     );

@@ -25,21 +25,31 @@ export const verb = defineVerb({
   },
   examples: ["descent compress runs/fashion --budget 'accuracy -0.5pp, latency 0.5x, size 0.25x' --out runs/fashion-search"],
   engine: true,
-  async run({ positionals: [path = ""], options, command, signal, progress, note, print }) {
+  async run(context) {
+    const {
+      positionals: [path = ""],
+      options,
+      note,
+      print,
+    } = context;
     const { parseBudget } = await import("../../tasks/compressing/budget.js");
     const budget = parseBudget(options.budget);
     const { compressRun } = await import("../../tasks/compressing/search-node.js");
     const out = options.out ?? `${path.replace(/[/\\]+$/, "")}-search`;
     const { shortEpochs, longer } = options;
-    const context = compressingContext({ options, command, signal, progress, note }, out);
     const asked = {
       budget,
       budgetText: options.budget,
       shortEpochs,
       longer,
-      ...(options.try === undefined ? {} : { pipelines: options.try.split(",").map((name) => name.trim()) }),
+      pipelines: options.try?.split(",").map((name) => name.trim()),
     };
-    const { points, gaps, best, isMet } = await compressRun(path, asked, smallTrainingOf(options), context);
+    const { points, gaps, best, isMet } = await compressRun(
+      path,
+      asked,
+      smallTrainingOf(options),
+      compressingContext(context, out),
+    );
     print(
       formatTable(
         ["", "steps", "time", "size", "parameters", "metric", "before"],

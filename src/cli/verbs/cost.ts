@@ -53,7 +53,7 @@ async function timesOf(
   }
   const joules = meter?.read();
   for (const value of Object.values(feeds)) value[Symbol.dispose]();
-  return { times, ...(joules === undefined ? {} : { joules: joules / runs }) };
+  return { times, joules: joules && joules / runs };
 }
 
 /** Joules of a run: as it was asked for, as it was measured, or by a model; and which. */
@@ -234,15 +234,11 @@ function documentOf(
     joules,
     energy,
     machine,
-    ...(cost === undefined
-      ? {}
-      : {
-          memory: cost.memory,
-          training: cost.training,
-          predictedMs: cost.time,
-          layers: cost.layers,
-          byBatch: byBatch.map(([batch, { memory, training }]) => ({ batch, use: memory.working, training: training.memory })),
-        }),
+    memory: cost?.memory,
+    training: cost?.training,
+    predictedMs: cost?.time,
+    layers: cost?.layers,
+    byBatch: cost && byBatch.map(([batch, { memory, training }]) => ({ batch, use: memory.working, training: training.memory })),
   };
 }
 

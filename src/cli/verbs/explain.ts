@@ -7,24 +7,23 @@ import { ConfigError } from "../../util/errors.js";
 import { formatTable } from "../../util/text.js";
 import { checkWritable } from "../../run/run-folder-files-node.js";
 import type { Explanation, ExplainRequest, Unexplained } from "../../tasks/explaining/explain-node.js";
-import { choice, flag, integer, list, text } from "../../util/option.js";
-import { dataOptions, deviceOptions, onnxOptions, tableOptions, tableOptionsOf } from "../../tasks/options.js";
+import { choice, flag, integer, list, text, valuesOf } from "../../util/option.js";
+import { dataOptions, deviceOptions, onnxOptions, tableOptions } from "../../tasks/options.js";
 import { recognitionExplainOptions } from "../../tasks/images/image-recognition/options.js";
 import { detectionExplainOptions } from "../../tasks/images/object-detection/options.js";
 import { writtenExplainOptions } from "../../tasks/texts/options.js";
 import { rolesExplainOptions } from "../../tasks/texts/semantic-roles/options.js";
-import type { ScoreQuestion } from "../../tasks/task-node.js";
+import type { ScoreQuestion, NamedInputs } from "../../tasks/task-node.js";
 import { tokenExplainOptions } from "../../tasks/texts/token-classification/options.js";
 import type { TaskTables } from "../task-options.js";
 import type { MeasureName } from "../../explain/index.js";
-import type { NamedInputs } from "../../tasks/task-node.js";
 import type { TrainedModel } from "../../tasks/trained-model.js";
 import type { DrawingPlace } from "../drawing.js";
 import { expectOneInput, writeDrawings } from "../drawing.js";
 import type { Reporter } from "../explain-data.js";
 import { expectOwn, ofTask } from "../task-options.js";
+import { useOptionsOf } from "../use-profile.js";
 import { defineVerb } from "../verb.js";
-import { defined } from "../../util/record.js";
 
 const FORMATS = [".png", ".svg", ".html"];
 const TOP = 6;
@@ -61,7 +60,7 @@ const asJson = ({ view, method, example, faithfulness, settings, remarks, values
 
 const questionOf = (run: string, given: Omit<ScoreQuestion, "run">): ScoreQuestion => {
   const { target, token, box, side, predicate, tokens, against, gallery } = given;
-  return { run, ...defined({ target, token, box, side, predicate, tokens, against, gallery }) };
+  return { run, target, token, box, side, predicate, tokens, against, gallery };
 };
 
 export const verb = defineVerb({
@@ -169,8 +168,7 @@ export const verb = defineVerb({
     const methods = options.method === undefined ? [] : methodsNamed(options.method);
     const mask = options.mask === undefined ? undefined : await readMask(options.mask);
     const measures = measuresNamed(options.measure);
-    const { device, threads, preprocess, imageSize, labels, tokenizer, input } = options;
-    const opened = await openModel(path, { device, threads, preprocess, imageSize, labels, tokenizer, input, byPlace: true });
+    const opened = await openModel(path, { ...useOptionsOf(options), byPlace: true });
     await using model = opened.model;
     expectOwn(model.task.name, model.task.explained?.options, TASK_TABLES, options);
     viewerOf(model);
@@ -193,7 +191,7 @@ export const verb = defineVerb({
       const trainedWith = opened.config ?? { options: {} };
       return await explainData(model, path, { ...asked, data: options.data, trainedWith }, reporter);
     }
-    const read = await readInputs(model, inputs, tableOptionsOf(options));
+    const read = await readInputs(model, inputs, valuesOf(options, tableOptions));
     for (const remark of read.notes ?? []) note(remark);
     if (options.influence !== undefined) {
       const { explainInfluence } = await import("../explain-influence.js");
@@ -232,6 +230,7 @@ async function explainEach(
   const { contributions } = await import("../../tasks/explaining/summary.js");
   const { methods, measures, questions, seed, device, at, mask, baseline, of, samples, threads, ...drawing } = options;
   const behind = await backgroundOf(model, path, options.background, seed);
+  const settings = { methods, measures, seed, device, rows: behind, at, mask, baseline, of, samples, threads };
   const bar = progress({
     label: "explain",
     total: questions.length * read.names.length * Math.max(1, methods.length),
@@ -241,15 +240,8 @@ async function explainEach(
   const unexplained: Unexplained[] = [];
   for (const question of questions) {
     const before = explanations.length + unexplained.length;
-    const found = await explainInputs(model, read, {
-      methods,
-      measures,
-      question,
-      seed,
-      device,
-      ...defined({ rows: behind, at, mask, baseline, of, samples, threads }),
-      onProgress: (done) => bar.update(before + done),
-    });
+    const onProgress = (done: number): void => bar.update(before + done);
+    const found = await explainInputs(model, read, { ...settings, question, onProgress });
     explanations.push(...found.explanations);
     unexplained.push(...found.unexplained);
   }

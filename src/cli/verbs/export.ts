@@ -6,7 +6,6 @@ import { checkWritable, nodeFileSystem, writeWhole } from "../../run/run-folder-
 import { ConfigError } from "../../util/errors.js";
 import { choice, integer, text } from "../../util/option.js";
 import { defineVerb } from "../verb.js";
-import { defined } from "../../util/record.js";
 
 /** Options that only an explanation has. */
 const OF_EXPLANATIONS = ["at", "steps", "samples", "seed", "maxLength"] as const;
@@ -85,7 +84,11 @@ export const verb = defineVerb({
     if (method === undefined || more.length > 0) throw new ConfigError(`--explain: expected one method, got ${explain}`);
     const { bytes, shape, remarks } = exportExplained(model, {
       method,
-      ...defined({ at, steps, samples, seed, maxLength }),
+      at,
+      steps,
+      samples,
+      seed,
+      maxLength,
     });
     await writeWhole(nodeFileSystem, out, bytes);
     for (const remark of remarks) note(remark);

@@ -27,10 +27,7 @@ async function onnxFile(path: string, all: boolean, { parameters, constants }: C
   const { loadOnnx } = await import("../../data/node.js");
   const { inspectModel } = await import("../../onnx/index.js");
   const model = await loadOnnx(path, {
-    parameters: {
-      ...(parameters === undefined ? {} : { include: splitPatterns(parameters) }),
-      ...(constants === undefined ? {} : { exclude: splitPatterns(constants) }),
-    },
+    parameters: { include: splitPatterns(parameters), exclude: splitPatterns(constants) },
   });
   const found = inspectModel(model);
   return { kind: "onnx", lines: onnxLines(found, all), found: { ...found } };
@@ -110,7 +107,7 @@ async function runFolder(path: string, all: boolean, choice: Choice): Promise<Fo
   return {
     kind: "run",
     lines: [...lines, ...(model === undefined ? [] : ["model.onnx:", ...model.lines])],
-    found: { task, options, ...(summary && { summary }), ...(model && { model: model.found }) },
+    found: { task, options, summary, model: model?.found },
   };
 }
 

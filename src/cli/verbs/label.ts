@@ -1,7 +1,7 @@
 /** @module `descent label DATA`: a page on which people label texts and images. */
 import { readFile } from "node:fs/promises";
 import { LABEL_FORMAT_NAMES } from "../../label/formats/names.js";
-import { tableOptions, tableOptionsOf } from "../../tasks/options.js";
+import { tableOptions } from "../../tasks/options.js";
 import { ConfigError } from "../../util/errors.js";
 import { choice, flag, integer, list, text } from "../../util/option.js";
 import type { OptionValues } from "../../util/option.js";
@@ -91,22 +91,15 @@ async function labellingOptions(data: string, given: Options) {
   const scheme = { kind, labels: await labelsOf(given.labels), several: given.several, overlap: given.overlapping };
   const beside = isFolder ? `${data.replace(/[\\/]+$/, "")}.labels.db` : `${data}.labels.db`;
   return {
+    ...given,
     data,
     scheme,
     store: given.store ?? beside,
     instructions: await textFile(given.instructions),
     overlap: given.people,
     learn: given.learn && (kind === "text-classes" || kind === "image-classes"),
-    model: given.model,
-    team: given.team,
-    host: given.host,
-    port: given.port,
     allowedHosts: given.allowHost,
     tls,
-    behindProxy: given.behindProxy,
-    textColumn: given.textColumn,
-    skipBadRows: given.skipBadRows,
-    ...tableOptionsOf(given),
   };
 }
 

@@ -223,7 +223,7 @@ export const verb = defineVerb({
       const optima = computeOptimal(budget.flops, law);
       print(`budget                ${amountText(budget.flops)} FLOP: ${budget.formula}\n`);
       print(await optimumTable(budget.flops, optima));
-      return { flops: budget.flops, optimal: optima, ...(law === undefined ? {} : { law }) };
+      return { flops: budget.flops, optimal: optima, law };
     }
     const { hardwareFor, settledPlan } = await import("../plan-options.js");
     const settled = settledPlan(asked.model, await hardwareFor(options, note), asked.amount, options);

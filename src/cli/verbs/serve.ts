@@ -2,7 +2,6 @@
 import { appendFile } from "node:fs/promises";
 import { ConfigError, DescentError } from "../../util/errors.js";
 import { choice, flag, integer, list, number, text } from "../../util/option.js";
-import { defined } from "../../util/record.js";
 import { deviceOptions } from "../../tasks/options.js";
 import { isLoopback } from "../../http/origin.js";
 import type { ModelSpec } from "../../serve/engine-pool-node.js";
@@ -82,7 +81,7 @@ async function reload({
   const key = process.env["DESCENT_API_KEY"];
   const headers: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` };
   const ask = async (path: string, method: "GET" | "POST"): Promise<unknown> => {
-    const request = { host, port, method, headers, ...defined({ certificate: tlsCert }) };
+    const request = { host, port, method, headers, certificate: tlsCert };
     const { status, text } = await send(path, request).catch((cause: unknown) => {
       if (cause instanceof ConfigError) throw cause;
       throw new ConfigError(`--reload: expected a server at ${host}:${port}, got none; with TLS give --tls-cert as well`, {
@@ -135,24 +134,20 @@ async function serve(context: Context): Promise<object> {
   const held = hold();
   const { startServer } = await import("../../serve/serve-node.js");
   const server = await startServer(await specsOf(context), {
+    ...given,
     signal,
-    host: given.host,
-    port: given.port,
+    ownsProcess: true,
     allowHosts: given.allowHost,
     allowOrigins: given.allowOrigin,
     http: {
       maxBodyBytes: Math.floor(given.maxBody * MIB),
       requestTimeoutMs: given.timeout * 1000,
       maxConcurrent: given.maxConcurrent,
-      ...defined({ requestsPerMinute: given.requestsPerMinute }),
+      requestsPerMinute: given.requestsPerMinute,
     },
     engines: { maxMegapixels: given.maxMegapixels, maxBatchTokens: given.maxBatchTokens, maxDelayMs: given.maxDelay },
-    device: given.device,
-    logLevel: given.logLevel,
-    ownsProcess: true,
-    ...defined({ keys: given.keys, threads: given.threads }),
-    ...(given.memoryLimit === undefined ? {} : { memoryLimitBytes: given.memoryLimit * MIB }),
-    ...(given.tlsCert === undefined ? {} : { tls: { certificate: given.tlsCert, key: given.tlsKey ?? "" } }),
+    memoryLimitBytes: given.memoryLimit && given.memoryLimit * MIB,
+    tls: given.tlsCert === undefined ? undefined : { certificate: given.tlsCert, key: given.tlsKey ?? "" },
   });
   if (!signal.aborted) announce(context, server);
   const onReload = (): void => {

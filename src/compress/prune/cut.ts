@@ -13,8 +13,8 @@ import {
   stridesOf,
   toNumbers,
   withScope,
+  DTYPES,
 } from "../../graph/index.js";
-import { DTYPES } from "../../graph/index.js";
 import { emit, opOf } from "../../ops/index.js";
 import { DescentError } from "../../util/errors.js";
 import type { NamedGraph, ParameterOf, Rewrite } from "../rewrite.js";

@@ -4,8 +4,7 @@
 import type { TensorData } from "../../graph/index.js";
 import { DTYPES, fromNumbers, sizeOf } from "../../graph/index.js";
 import type { ModelProto } from "../../onnx/index.js";
-import { OnnxModel } from "../../onnx/index.js";
-import { encodeModel } from "../../onnx/index.js";
+import { OnnxModel, encodeModel } from "../../onnx/index.js";
 import type { CompileOptions } from "../../runtime/index.js";
 import { compile } from "../../runtime/index.js";
 import { Random } from "../../util/random.js";

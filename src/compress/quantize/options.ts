@@ -13,6 +13,9 @@ export const FORMS = ["int8-dynamic", "int8-static", "int8", "int4", "float16"] 
 /** A form of weights, and of the activations that they meet. */
 export type Form = (typeof FORMS)[number];
 
+/** Number of weights that share a scale, unless told otherwise. */
+export const BLOCK_SIZE = 64;
+
 /** Options of quantization. */
 export interface QuantizeOptions extends CompileOptions {
   readonly form: Form;

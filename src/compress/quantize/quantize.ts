@@ -4,7 +4,6 @@
 import { sizeOf } from "../../graph/index.js";
 import type { ModelProto } from "../../onnx/index.js";
 import { activationShapes } from "../activations.js";
-import { defined } from "../../util/record.js";
 import { FileGraph } from "../file-graph.js";
 import { folded } from "../fold.js";
 import type { Layer } from "../layers.js";
@@ -20,7 +19,7 @@ import { fastestIslands, islandsOf, LEAST_WHOLE } from "./islands.js";
 import type { LayerRewrite } from "./operator-times.js";
 import { layerSpeedup, layerTimes, ofLayer, timeKey } from "./operator-times.js";
 import type { Form, QuantizeData, QuantizeOptions } from "./options.js";
-import { onlyUse } from "./options.js";
+import { BLOCK_SIZE, onlyUse } from "./options.js";
 import type { Refined } from "./refine.js";
 import { refine } from "./refine.js";
 import { largestCode } from "./saturation.js";
@@ -53,7 +52,6 @@ export interface Quantized {
 /** The smallest weights that are worth quantizing alone; between integer kernels, smaller ones are as well. */
 const LEAST_NUMBERS = 1024;
 const LEAST_SPEEDUP = 1.05;
-const BLOCK_SIZE = 64;
 
 /** Rows that are looked up for tokens have to be whole blocks. */
 const fitsBlocks = (layer: Layer, blockSize: number): boolean =>
@@ -125,7 +123,7 @@ async function measured(
       }
       const speedup = known.get(key);
       const [floatMs, formMs] = speedup?.ms ?? [];
-      const more = { ...about, ...defined({ floatMs, formMs }) };
+      const more = { ...about, floatMs, formMs };
       // Lookups take hardly any time: the size of their table is what counts.
       const gains = layer.kind === "lookup" || evenIfSlower || (speedup !== undefined && isFaster(speedup, leastSpeedup));
       if (speedup === undefined) results.push({ ...about, form: "float32", reason: "the engine has no kernel for it" });
@@ -201,7 +199,7 @@ export async function quantizeLayers(
   const among = (graph: FileGraph): Layer[] => candidates(graph, options).filter(({ name }) => names.has(name));
   const isInteger = options.form === "int8-dynamic" || options.form === "int8-static";
   const most = isInteger ? (options.largestCode ?? (await largestCode(onlyUse(options)))) : undefined;
-  const settled = { ...options, ...defined({ largestCode: most }) };
+  const settled = { ...options, largestCode: most };
   const refined = await refine(plain, among, data, settled);
   const graph = new FileGraph(refined.model);
   const layers = among(graph);
@@ -233,7 +231,7 @@ export async function finishQuantization(
   const prompt = isBlocked ? await promptForm(graph, taken, options) : "as tokens";
   const largest = prompt === "int8-dynamic" ? await largestCode(onlyUse(options)) : undefined;
   const metadata = new Map([...model.metadata, weightNotes(taken, prompt, largest)]);
-  return { model: { ...model, metadata }, layers, ...(isBlocked && { prompt }) };
+  return { model: { ...model, metadata }, layers, prompt: isBlocked ? prompt : undefined };
 }
 
 /** Tokens of a prompt that forms are measured with, and how many shapes of layers. */

@@ -16,7 +16,7 @@ import { momentsOf } from "./moments.js";
 import { reconstructed } from "./adaround-brecq.js";
 import { layerFile } from "./operator-times.js";
 import type { QuantizeData, QuantizeOptions, Refinement } from "./options.js";
-import { onlyUse } from "./options.js";
+import { BLOCK_SIZE, onlyUse } from "./options.js";
 import { applyScales, awqFactors, scaledGroups, smoothFactors } from "./smooth-quant-awq.js";
 import type { StaticLayerWeights } from "./static.js";
 import { channelNumbers, plainWeights } from "./static.js";
@@ -74,7 +74,10 @@ export async function refine(
   }
 }
 
-const blockOptions = ({ form, blockSize = 64 }: QuantizeOptions): BlockOptions => ({ bits: form === "int4" ? 4 : 8, blockSize });
+const blockOptions = ({ form, blockSize = BLOCK_SIZE }: QuantizeOptions): BlockOptions => ({
+  bits: form === "int4" ? 4 : 8,
+  blockSize,
+});
 
 /** Layers whose products of columns are held at once: those of 3,072 columns take 75 MB each. */
 const AT_ONCE = 6;

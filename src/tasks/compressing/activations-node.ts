@@ -12,8 +12,7 @@ import { resolveForUse } from "../../ops/index.js";
 import { compile } from "../../runtime/index.js";
 import { range } from "../../util/range.js";
 import { fetcherFor } from "../shared/rows-node.js";
-import { pick } from "../use/traced-graph.js";
-import { usingContext } from "../use/traced-graph.js";
+import { pick, usingContext } from "../use/traced-graph.js";
 import type { SmallerModel } from "./smaller-model.js";
 
 interface Source {

@@ -16,7 +16,8 @@ import { encodeModel } from "../../onnx/index.js";
 import { FileModel } from "../use/file-model-node.js";
 import { SmallerModel } from "./smaller-model.js";
 import type { CompressionData, CompressionSource } from "./source-node.js";
-import type { SmallTraining, TrainingControl } from "./train-smaller-node.js";
+import type { SmallTraining } from "./options.js";
+import type { TrainingControl } from "./train-smaller-node.js";
 import { trainingContextOf, trainSmaller } from "./train-smaller-node.js";
 
 /** The data and the training of `trainAware`. */

@@ -8,25 +8,13 @@ import { OnnxModel } from "../../onnx/index.js";
 import { compile } from "../../runtime/index.js";
 import { fetcherFor } from "../shared/rows-node.js";
 import { nodeTaskNamed } from "../table-node.js";
+import type { CompressionReport, ReportSide } from "../../report/compression.js";
 import type { TrainedModel, UseOptions } from "../trained-model.js";
 import { pick, usingContext } from "../use/traced-graph.js";
 import { openTrained } from "../use/trained-node.js";
 
-/** One of the two models as the table shows it. */
-export interface Side {
-  readonly sizeBytes: number;
-  readonly parameters: number;
-  /** Median milliseconds of a batch, by its number of examples. */
-  readonly batchMs: Readonly<Record<string, number>>;
-  /** Figures on the test data. */
-  readonly metrics: Metrics;
-}
-
 /** The table of before and after. */
-export interface BeforeAfter {
-  readonly before: Side;
-  readonly after: Side;
-}
+export type BeforeAfter = Pick<CompressionReport, "before" | "after">;
 
 /** A model with its size. */
 export interface Sized {
@@ -69,7 +57,7 @@ export async function measureBeforeAfter(
     const runs = [first, second].map((session) => () => session.call(pick(batch, session.inputs)));
     times.push((await timeInTurns(runs)) as [number, number]);
   }
-  const side = (sized: Sized, i: 0 | 1, metrics: Metrics): Side => ({
+  const side = (sized: Sized, i: 0 | 1, metrics: Metrics): ReportSide => ({
     sizeBytes: sized.file.length,
     parameters: sized.parameters,
     batchMs: Object.fromEntries(BATCHES.map((size, b) => [size, times[b]?.[i] ?? NaN])),

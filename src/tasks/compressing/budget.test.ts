@@ -34,12 +34,12 @@ test("the front is made of points that no other one beats", () => {
 });
 
 test("shares of rounds multiply to the target: at once, cubic, by equal factors", () => {
-  for (const schedule of ["one-shot", "gradual", "iterative"] as const) {
-    const shares = sharesOf(0.3, { schedule, rounds: 3 });
-    assert.equal(shares.length, schedule === "one-shot" ? 1 : 3);
+  for (const cuts of ["one-shot", "gradual", "iterative"] as const) {
+    const shares = sharesOf(0.3, { cuts, rounds: 3 });
+    assert.equal(shares.length, cuts === "one-shot" ? 1 : 3);
     assert.ok(Math.abs(shares.reduce((product, share) => product * share, 1) - 0.3) < 1e-12);
   }
   // Cubic: most goes first.
-  const [first = 1, second = 1] = sharesOf(0.2, { schedule: "gradual", rounds: 2 });
+  const [first = 1, second = 1] = sharesOf(0.2, { cuts: "gradual", rounds: 2 });
   assert.ok(Math.abs(first - (0.2 + 0.8 / 8)) < 1e-12 && second > first);
 });

@@ -28,7 +28,7 @@ export function parseBudget(text: string, where = "--budget"): Budget {
       metric = { name, loss: Math.abs(Number(loss.replace("−", "-"))) / 100, isShare: unit === "%" };
     else throw new ConfigError(`${where}: expected ${SYNTAX}, separated by commas, got "${part}"`);
   }
-  return { ...(metric === undefined ? {} : { metric }), most: Object.fromEntries(most) };
+  return { metric, most: Object.fromEntries(most) };
 }
 
 /** Figures to compare with a budget: shares of the original, and the metric before and after. */

@@ -32,26 +32,16 @@ import type { RunConfig } from "../../run/run-folder.js";
 import { ConfigError } from "../../util/errors.js";
 import type { TaskContext, TaskInfo, Tensors } from "../task.js";
 import { beforeLastLinear } from "../use/traced-graph.js";
+import type { DistillOptions } from "./distill-options.js";
 import type { BaseModel, SmallerModel } from "./smaller-model.js";
 import { traced } from "./smaller-model.js";
 import { indicesColumn, logitsColumn, valuesColumn } from "./teacher-node.js";
-import type { SmallTrained, SmallTraining, TrainingControl } from "./train-smaller-node.js";
+import type { SmallTraining } from "./options.js";
+import type { SmallTrained, TrainingControl } from "./train-smaller-node.js";
 import { trainSmaller } from "./train-smaller-node.js";
 
 /** The weights of the distillation losses; a loss with weight 0 is left out. */
-export interface DistillLosses {
-  readonly temperature: number;
-  /** The share of the soft targets; the labels have the rest. */
-  readonly alpha: number;
-  /** Hidden states through learned projections (Jiao et al. 2020, arXiv:1909.10351). */
-  readonly hidden: number;
-  readonly attention: number;
-  readonly cosine: number;
-  /** Relations between values of the last layer (MiniLM). */
-  readonly relations: number;
-  /** Distances and angles between examples (RKD). */
-  readonly examples: number;
-}
+type DistillLosses = Pick<DistillOptions, "temperature" | "alpha" | "hidden" | "attention" | "cosine" | "relations" | "examples">;
 
 /** Losses that need the teacher's graph, not its answers alone. */
 export const needsGraph = ({ hidden, attention, cosine, relations, examples }: DistillLosses): boolean =>
@@ -235,6 +225,6 @@ export async function distill(d: Distilling): Promise<SmallTrained> {
     loss: lossOf,
     targets: labelled,
     parameters: projections.parameters,
-    ...(answers === undefined ? {} : { columns: answers }),
+    columns: answers,
   });
 }

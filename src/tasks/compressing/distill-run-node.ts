@@ -13,8 +13,9 @@ import { ConfigError } from "../../util/errors.js";
 import { readInputs } from "../use/examples-node.js";
 import { builtNamed, taskNamed } from "../table.js";
 import type { AnyTask, TaskContext, TaskInfo, TaskOptions } from "../task.js";
-import type { DistillLosses } from "./distill-node.js";
 import { distill, needsGraph } from "./distill-node.js";
+import type { DistillOptions } from "./distill-options.js";
+import { EVERY_SECOND } from "./distill-options.js";
 import type { CompressingContext } from "./prune-run-node.js";
 import type { BaseModel } from "./smaller-model.js";
 import type { OnnxUseOptions } from "../use/open-node.js";
@@ -32,28 +33,11 @@ import {
   teacherLogits,
   valuesColumn,
 } from "./teacher-node.js";
-import type { SmallTraining } from "./train-smaller-node.js";
+import type { SmallTraining } from "./options.js";
 import { writtenRows } from "./written-node.js";
 import { trainingContextOf } from "./train-smaller-node.js";
 import type { CompressedSummary } from "./write-node.js";
 import { writeCompressed } from "./write-node.js";
-import { defined } from "../../util/record.js";
-
-/** The student that is the teacher without every second layer. */
-export const EVERY_SECOND = "every-second-layer";
-
-export interface DistillOptions extends DistillLosses {
-  /** A model of the task by its name, a run whose model goes on learning, or `every-second-layer` of the first teacher. */
-  readonly student: string;
-  /** Number of largest logits of a teacher to keep; left out, all. */
-  readonly topK?: number;
-  /** Number of texts that the teachers write to learn from, in place of the training rows. */
-  readonly sequences?: number;
-  /** Inputs without labels to learn from, in place of the training rows. */
-  readonly unlabelled?: string;
-  /** The folder for teachers' answers, in place of the user's cache. */
-  readonly cache?: string;
-}
 
 const classesOf = (info: TaskInfo): readonly string[] => (info as { readonly classes?: readonly string[] }).classes ?? [];
 
@@ -124,10 +108,7 @@ async function answersOf(
       continue;
     }
     const { topK, cache } = options;
-    const said = await teacherLogits(teacher.model, await rowsOf(teacher), {
-      note,
-      ...(cache === undefined ? {} : { folder: cache }),
-    });
+    const said = await teacherLogits(teacher.model, await rowsOf(teacher), { note, folder: cache });
     const logits = inOrder(said, classesOf(teacher.model.info), classes);
     if (logits.shape[0] !== student.rows)
       throw new ConfigError(
@@ -231,7 +212,7 @@ async function rowsToLearn(
 ): Promise<Dataset> {
   if (sequences === undefined) return rowsFor(source, data.calibration, unlabelled);
   const { note } = control;
-  return writtenRows(source, models, data.name, { count: sequences, seed, note, control, ...defined({ folder: cache }) });
+  return writtenRows(source, models, data.name, { count: sequences, seed, note, control, folder: cache });
 }
 
 /** Teaches a student, and writes its run. Errors: ConfigError for teachers and students of other tasks or classes. */
@@ -271,7 +252,8 @@ export async function distillRun(
     : undefined;
   const trained = await distill({
     student,
-    ...defined({ inside, answers }),
+    inside,
+    answers,
     teachers: teachers.length,
     config: source.config,
     rows,

@@ -7,15 +7,14 @@ import type { Rewrite } from "../../compress/rewrite.js";
 import type { Dataset } from "../../data/node.js";
 import type { TensorData } from "../../graph/index.js";
 import { Graph } from "../../graph/index.js";
-import { matchesPath } from "../../util/patterns.js";
+import type { PruneOptions } from "./prune-options.js";
+import { chosenBy } from "./prune-options.js";
 import { batchMeans, meanAlong } from "./activations-node.js";
 import type { SmallerModel } from "./smaller-model.js";
 
-export interface LowRankOptions {
+export interface LowRankOptions extends Pick<PruneOptions, "only" | "except"> {
   /** The share of the energy that stays, 0…1. */
   readonly energy: number;
-  readonly only?: readonly string[];
-  readonly except?: readonly string[];
 }
 
 /** A layer's rank before and after. */
@@ -33,15 +32,13 @@ export async function lowRank(
   smaller: SmallerModel,
   weights: ReadonlyMap<string, TensorData>,
   rows: Dataset,
-  { energy, only, except = [] }: LowRankOptions,
+  { energy, ...which }: LowRankOptions,
 ): Promise<{ readonly rewrite: Rewrite; readonly ranks: readonly RankChange[] }> {
-  const isChosen = (path: string): boolean =>
-    (only === undefined || only.some((pattern) => matchesPath(pattern, path))) &&
-    !except.some((pattern) => matchesPath(pattern, path));
+  const isChosen = chosenBy(which);
   const inUse = { graph: new Graph(smaller.outputsInUse), paths: smaller.named.paths };
   const everywhere = new Set(linearWeights(smaller.named).map(({ path }) => path));
   const layers = linearWeights(inUse).filter(
-    ({ path, inFeatures, outFeatures }) => everywhere.has(path) && isChosen(path) && inFeatures * outFeatures >= SMALLEST,
+    ({ path, inFeatures, outFeatures }) => everywhere.has(path) && isChosen([path]) && inFeatures * outFeatures >= SMALLEST,
   );
   const squares = await batchMeans(
     { smaller, weights, rows },

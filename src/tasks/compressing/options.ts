@@ -4,7 +4,7 @@
 import type { OptionTable, OptionValues } from "../../util/option.js";
 import { choice, flag, integer, number, text, valuesOf } from "../../util/option.js";
 import { dataOptions, deviceOptions, trainingOptions } from "../options.js";
-import type { SmallTraining } from "./train-smaller-node.js";
+import type { UseOptions } from "../trained-model.js";
 
 /** The run that is made, and its report. */
 export const outOptions = {
@@ -38,8 +38,9 @@ export const compressingOptions = {
   ...deviceOptions,
 } satisfies OptionTable;
 
-type Given = OptionValues<typeof smallTrainingOptions & typeof deviceOptions>;
+/** Settings of a training, as the command line names them. */
+export interface SmallTraining extends UseOptions, Partial<OptionValues<typeof smallTrainingOptions>> {}
 
 /** Picks the settings of training from a verb's options. */
-export const smallTrainingOf = (options: Given): SmallTraining =>
+export const smallTrainingOf = (options: OptionValues<typeof smallTrainingOptions & typeof deviceOptions>): SmallTraining =>
   valuesOf(options, { ...smallTrainingOptions, ...deviceOptions });

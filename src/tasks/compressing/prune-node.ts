@@ -5,7 +5,7 @@ import type { Group } from "../../compress/prune/groups.js";
 import { groupsOf } from "../../compress/prune/groups.js";
 import type { Kept } from "../../compress/prune/cut.js";
 import { cutting, cutUnits, weightCuts } from "../../compress/prune/cut.js";
-import type { Importance, ImportanceSources } from "../../compress/prune/importance.js";
+import type { ImportanceSources } from "../../compress/prune/importance.js";
 import { unitScores } from "../../compress/prune/importance.js";
 import { droppingLayers, findLayers } from "../../compress/prune/layers.js";
 import type { ScoredGroup, Selection } from "../../compress/prune/select.js";
@@ -19,53 +19,21 @@ import type { SaliencyKind } from "../../optim/index.js";
 import { saliency, saliencyKey } from "../../optim/index.js";
 import type { RunConfig } from "../../run/run-folder.js";
 import { ConfigError } from "../../util/errors.js";
-import { matchesPath } from "../../util/patterns.js";
 import type { TaskContext, TaskInfo } from "../task.js";
 import { meanActivations } from "./activations-node.js";
-import type { Budget } from "./budget.js";
 import type { Judge } from "./judge-node.js";
 import type { RankChange } from "./low-rank-node.js";
 import { lowRank } from "./low-rank-node.js";
+import type { PruneOptions } from "./prune-options.js";
+import { chosenBy } from "./prune-options.js";
 import type { BaseModel } from "./smaller-model.js";
 import { multiplyAddsOf, SmallerModel } from "./smaller-model.js";
-import type { SmallTraining, TrainingControl } from "./train-smaller-node.js";
+import type { SmallTraining } from "./options.js";
+import type { TrainingControl } from "./train-smaller-node.js";
 import type { SparseResult } from "./sparse-node.js";
 import { pruneWeights } from "./sparse-node.js";
 import { trainingContextOf, trainSmaller } from "./train-smaller-node.js";
 import { widthStep } from "./width-step-node.js";
-
-export const PRUNE_SCHEDULES = ["one-shot", "gradual", "iterative"] as const;
-
-export interface PruneOptions {
-  /** The share of multiply-adds that is left. */
-  readonly macs?: number;
-  /** The share of parameters that is left, in place of `macs`. */
-  readonly parameters?: number;
-  readonly importance: Importance;
-  readonly scope: Selection["scope"];
-  readonly schedule: (typeof PRUNE_SCHEDULES)[number];
-  /** Number of cuts, for schedules with several. */
-  readonly rounds?: number;
-  /** Widths are multiples of this; left out, of the block size of the engine's kernels on this machine. */
-  readonly multipleOf?: number;
-  /** Weights whose units may be cut, and weights whose units may not: patterns of paths. */
-  readonly only?: readonly string[];
-  readonly except?: readonly string[];
-  /** Whether the width of a residual stream with normalization may be cut too. */
-  readonly width?: boolean;
-  /** Number of whole layers to keep; the others are cut out. */
-  readonly layers?: number;
-  /** The share of single weights to set to 0, in place of cutting units. */
-  readonly sparsity?: number;
-  /** The share of the energy of linear layers' outputs that two thinner layers in the place of each keep. */
-  readonly energy?: number;
-  /** The loss of a metric, before training, for which as little of that energy is kept as can be. */
-  readonly rankBudget?: NonNullable<Budget["metric"]>;
-  /** Values that the weights of a tensor share, with `sparsity`. */
-  readonly clusters?: number;
-  /** Whether to train after cutting; true if left out. */
-  readonly train?: boolean;
-}
 
 /** The result of pruning. */
 export interface Pruned {
@@ -127,15 +95,10 @@ function scalesOf({ graph }: Couplings): (t: Tensor) => boolean {
 }
 
 /** Finds the groups whose units may be cut. ConfigError if there are none. */
-function prunable(
-  groups: readonly Group[],
-  paths: ReadonlyMap<Tensor, string>,
-  { only, except = [], width }: PruneOptions,
-): Group[] {
-  const named = (group: Group, patterns: readonly string[]): boolean =>
-    group.axes.some(({ tensor }) => patterns.some((pattern) => matchesPath(pattern, paths.get(tensor) ?? "")));
+function prunable(groups: readonly Group[], paths: ReadonlyMap<Tensor, string>, options: PruneOptions): Group[] {
+  const isChosen = chosenBy(options);
   const chosen = groups.filter(
-    (group) => (width === true || !group.isMixed) && (only === undefined || named(group, only)) && !named(group, except),
+    ({ isMixed, axes }) => (options.width || !isMixed) && isChosen(axes.map(({ tensor }) => paths.get(tensor) ?? "")),
   );
   if (chosen.length === 0)
     throw new ConfigError(
@@ -218,10 +181,10 @@ async function cutOnce(
 }
 
 /** The factor by which each round lowers the cost: cubic after Zhu and Gupta 2017 (arXiv:1710.01878), or equal ones. */
-export function sharesOf(target: number, { schedule, rounds }: Pick<PruneOptions, "schedule" | "rounds">): number[] {
-  const count = schedule === "one-shot" ? 1 : (rounds ?? FEW_ROUNDS);
+export function sharesOf(target: number, { cuts, rounds }: Pick<PruneOptions, "cuts" | "rounds">): number[] {
+  const count = cuts === "one-shot" ? 1 : (rounds ?? FEW_ROUNDS);
   const left = Array.from({ length: count }, (_, i) =>
-    schedule === "gradual" ? target + (1 - target) * (1 - (i + 1) / count) ** 3 : target ** ((i + 1) / count),
+    cuts === "gradual" ? target + (1 - target) * (1 - (i + 1) / count) ** 3 : target ** ((i + 1) / count),
   );
   return left.map((share, i) => share / (left[i - 1] ?? 1));
 }
@@ -290,16 +253,16 @@ export async function prune(p: Pruning): Promise<Pruned> {
         `${ranks.length} layers became two of lower rank; ${(smaller.multiplyAdds() / before).toFixed(3)} of the multiply-adds are left`,
       );
     }
-    if (options.train === false) continue;
+    if (!options.fineTune) continue;
     // Rewinding: each round trains the run's own weights again, in the shape that is left (Renda et al. 2020, arXiv:2003.02389).
-    const begin = options.schedule === "iterative" ? smaller.weights : weights;
-    const length = options.schedule === "gradual" ? 1 / shares.length : 1;
+    const begin = options.cuts === "iterative" ? smaller.weights : weights;
+    const length = options.cuts === "gradual" ? 1 / shares.length : 1;
     weights = (await trainSmaller(smaller, config, rows, shortened(p.training, length), p.control, { weights: begin })).weights;
   }
   const [wide, narrow] = [widthsOf(whole), widthsOf(smaller)];
   const groups = [...wide].map(([path, width]): PrunedGroup => ({ path, before: width, after: narrow.get(path) ?? 0 }));
   const macs = { before, after: smaller.multiplyAdds() };
-  return { smaller, weights, groups, layers, macs, ...(ranks.length === 0 ? {} : { ranks }) };
+  return { smaller, weights, groups, layers, macs, ranks: ranks.length === 0 ? undefined : ranks };
 }
 
 /** Shares of the energy that are tried for a budget. */
@@ -334,8 +297,8 @@ async function thinned(
 
 /** Sets single weights of a model to 0. */
 async function sparse(p: Pruning, smaller: SmallerModel, layers: readonly string[], sparsity: number): Promise<Pruned> {
-  const { scope, schedule, clusters } = p.options;
-  const options = { sparsity, scope, gradual: schedule === "gradual", ...(clusters === undefined ? {} : { clusters }) };
+  const { scope, cuts, clusters } = p.options;
+  const options = { sparsity, scope, gradual: cuts === "gradual", clusters };
   const { weights, facts } = await pruneWeights(smaller, p.config, p.rows, options, p.training, p.control);
   const macs = smaller.multiplyAdds();
   p.note(
@@ -347,6 +310,6 @@ async function sparse(p: Pruning, smaller: SmallerModel, layers: readonly string
 /** Settings of a training with a share of the epochs. */
 const shortened = (training: SmallTraining, share: number): SmallTraining => ({
   ...training,
-  ...(training.epochs === undefined ? {} : { epochs: training.epochs * share }),
-  ...(training.steps === undefined ? {} : { steps: Math.max(1, Math.round(training.steps * share)) }),
+  epochs: training.epochs && training.epochs * share,
+  steps: training.steps && Math.max(1, Math.round(training.steps * share)),
 });

@@ -6,11 +6,16 @@ import { textTable } from "../../report/compression.js";
 import { checkPlace } from "../../run/run-folder-node.js";
 import { formatInteger } from "../../util/text.js";
 import type { ExamplesOptions } from "../use/examples-node.js";
-import type { Pruned, PruneOptions } from "./prune-node.js";
+import { ConfigError } from "../../util/errors.js";
+import type { Budget } from "./budget.js";
+import { parseBudget } from "./budget.js";
+import type { Pruned } from "./prune-node.js";
+import type { PruneOptions } from "./prune-options.js";
 import { prune } from "./prune-node.js";
 import { judgeOf } from "./judge-node.js";
 import { loadCompressionData, openSource } from "./source-node.js";
-import type { SmallTraining, TrainingControl } from "./train-smaller-node.js";
+import type { SmallTraining } from "./options.js";
+import type { TrainingControl } from "./train-smaller-node.js";
 import type { CompressedSummary, WriteOptions } from "./write-node.js";
 import { writeCompressed } from "./write-node.js";
 import { defined } from "../../util/record.js";
@@ -23,6 +28,14 @@ export interface CompressingContext extends TrainingControl, WriteOptions {
   readonly onnx?: OnnxUseOptions;
 }
 
+/** The one metric of a budget. ConfigError for savings, or several parts. */
+function rankBudgetOf(given: string): NonNullable<Budget["metric"]> {
+  const { metric, most } = parseBudget(given, "--rank-budget");
+  if (metric === undefined || Object.keys(most).length > 0)
+    throw new ConfigError(`--rank-budget: expected a limit on the loss of a metric, such as 'accuracy -0.5pp', got "${given}"`);
+  return metric;
+}
+
 /** Opens a run, prunes it, and writes the smaller one. Errors: those of `prune` and of the run's data. */
 export async function pruneRun(
   path: string,
@@ -30,6 +43,7 @@ export async function pruneRun(
   training: SmallTraining,
   context: CompressingContext,
 ): Promise<CompressedSummary> {
+  const limit = options.rankBudget === undefined ? undefined : rankBudgetOf(options.rankBudget);
   checkPlace(context.out, context.overwrite === true);
   const source = await openSource(path, { ...training, ...context.onnx });
   await using model = source.model;
@@ -38,8 +52,7 @@ export async function pruneRun(
   for (const text of data.notes) context.note(text);
   const { task, modelName, info, weights } = model;
   const base = { task, modelName, info, weights, model: model.model };
-  const { rankBudget } = options;
-  const judge = rankBudget && judgeOf(source, data, rankBudget, "--rank-budget");
+  const judge = limit && judgeOf(source, data, limit, "--rank-budget");
   const pruned = await prune({
     base,
     config: source.config,
@@ -48,7 +61,7 @@ export async function pruneRun(
     training,
     control: context,
     note: context.note,
-    ...(judge && { judge }),
+    judge,
   });
   return await writeCompressed(
     {

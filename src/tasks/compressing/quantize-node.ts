@@ -8,6 +8,7 @@ import { agrees, firstDeviating, parityOf } from "../../compress/certificate.js"
 import { FileGraph } from "../../compress/file-graph.js";
 import { layerName, layersOf } from "../../compress/layers.js";
 import type { Form, QuantizeOptions } from "../../compress/quantize/options.js";
+import { BLOCK_SIZE } from "../../compress/quantize/options.js";
 import type { LayerResult, Quantized } from "../../compress/quantize/quantize.js";
 import { LARGEST_CODE, largestCode } from "../../compress/quantize/saturation.js";
 import type { PromptForm } from "../../compress/quantize/stored.js";
@@ -20,46 +21,37 @@ import type { ModelProto } from "../../onnx/index.js";
 import { textTable } from "../../report/compression.js";
 import { checkPlace } from "../../run/run-folder-node.js";
 import { ConfigError } from "../../util/errors.js";
-import { defined } from "../../util/record.js";
-import type { ExamplesOptions } from "../use/examples-node.js";
-import type { OnnxUseOptions } from "../use/open-node.js";
+import type { OptionValues } from "../../util/option.js";
+import { defaultsOf } from "../../util/option.js";
 import { trainAware } from "./aware-node.js";
 import { batchOf } from "./before-after-node.js";
 import { COMPARED, placesHere } from "./certificate-node.js";
 import { judgeOf } from "./judge-node.js";
+import type { CompressingContext } from "./prune-run-node.js";
+import type { gainOptions } from "./quantize-options.js";
+import { quantizeOptions } from "./quantize-options.js";
 import type { CompressionData, CompressionSource } from "./source-node.js";
 import { loadCompressionData, openSource } from "./source-node.js";
-import type { SmallTraining, TrainingControl } from "./train-smaller-node.js";
-import type { CompressedSummary, WriteOptions } from "./write-node.js";
+import type { SmallTraining } from "./options.js";
+import type { CompressedSummary } from "./write-node.js";
 import { parametersOf, writeCompressed } from "./write-node.js";
 
-/** The request, by the command line's names. */
-export interface QuantizeRequest extends Omit<QuantizeOptions, "form" | "keep" | "onLayer"> {
-  /** Left out, the one that suits the model; a note says which. */
-  readonly form?: Form;
-  /** Patterns of layers that stay in float32. */
-  readonly keep?: readonly string[];
-  /** The largest loss of the task's metric; layers stay in float32 for it. */
-  readonly mostLoss?: number;
-  /** Whether the report shows each layer's own part in what is lost. */
-  readonly sensitivity?: boolean;
-  /** Examples to calibrate on. */
-  readonly calibrationExamples?: number;
+/** The request, by the command line's names, but for `refinement`, which is `--refine`. */
+export interface QuantizeRequest
+  extends
+    Omit<QuantizeOptions, "form" | "keep" | "onLayer">,
+    Partial<Pick<OptionValues<Table>, "form" | "keep" | "mostLoss" | "sensitivity" | "calibrationExamples">> {
   /** The training with the rounding in place; left out, none. */
   readonly aware?: SmallTraining;
 }
 
-/** Surroundings: output, progress, interruption. */
-export interface QuantizeContext extends WriteOptions, TrainingControl {
-  readonly data?: Partial<ExamplesOptions>;
-  /** Facts that an ONNX file of others does not state itself. */
-  readonly onnx?: OnnxUseOptions;
-}
+type Table = typeof quantizeOptions & typeof gainOptions;
 
-const CALIBRATION_EXAMPLES = 128;
+/** Surroundings: output, progress, interruption. */
+export type QuantizeContext = CompressingContext;
+
 const CALIBRATION_BATCH = 16;
-/** Defaults of the options. */
-const [BLOCK_SIZE, ROUNDING_STEPS] = [64, 400];
+const USUAL = defaultsOf(quantizeOptions);
 
 /** Picks the form that suits a model, and why. */
 export function formFor(file: ModelProto, isGenerator: boolean): { readonly form: Form; readonly reason: string } {
@@ -95,12 +87,13 @@ async function quantizeData(
 
 /** ConfigError for an option that the chosen form or refinement does not read. */
 function checkUnused(form: Form, request: QuantizeRequest): void {
-  const { blockSize = BLOCK_SIZE, calibration = "min-max", refinement = "none", roundingSteps = ROUNDING_STEPS } = request;
+  const { calibration = USUAL.calibration, refinement = USUAL.refine, roundingSteps = USUAL.roundingSteps } = request;
+  const { blockSize = BLOCK_SIZE } = request;
   const needs = (option: string, wanted: string, got: string): ConfigError =>
     new ConfigError(`--${option}: expected ${wanted} as well, got ${got}`);
   if (blockSize !== BLOCK_SIZE && form !== "int4" && form !== "int8") throw needs("block-size", "--form int4 or int8", form);
-  if (calibration !== "min-max" && form !== "int8-static") throw needs("calibration", "--form int8-static", form);
-  if (roundingSteps !== ROUNDING_STEPS && refinement !== "adaround" && refinement !== "brecq")
+  if (calibration !== USUAL.calibration && form !== "int8-static") throw needs("calibration", "--form int8-static", form);
+  if (roundingSteps !== USUAL.roundingSteps && refinement !== "adaround" && refinement !== "brecq")
     throw needs("rounding-steps", "--refine adaround or brecq", refinement);
 }
 
@@ -262,16 +255,23 @@ async function deviatingLayer(
 export async function quantizeRun(path: string, request: QuantizeRequest, context: QuantizeContext): Promise<CompressedSummary> {
   const { note, progress } = context;
   checkPlace(context.out, context.overwrite === true);
-  const source = await openSource(path, { device: "cpu", ...(context.threads && { threads: context.threads }), ...context.onnx });
+  const source = await openSource(path, { device: "cpu", threads: context.threads, ...context.onnx });
   await using _ = source.model;
   for (const remark of source.remarks ?? []) note(remark);
   const suited = request.aware === undefined ? formFor(source.file, writesText(source)) : AWARE;
   const form = request.form ?? suited.form;
   if (request.form === undefined) note(`${form}: ${suited.reason}; --form says otherwise`);
-  checkRefinement({ form, ...(request.refinement && { refinement: request.refinement }) });
+  checkRefinement({ form, refinement: request.refinement });
   checkAware(request, form);
   checkUnused(form, request);
-  const { calibrationExamples = CALIBRATION_EXAMPLES, keep = [], mostLoss, sensitivity = false, aware, ...options } = request;
+  const {
+    calibrationExamples = USUAL.calibrationExamples,
+    keep = [],
+    mostLoss,
+    sensitivity = false,
+    aware,
+    ...options
+  } = request;
   const kept = keptLayers(source.file, keep);
   const limit = await weightLimit(form, request, note);
   const data = await loadCompressionData(source, context.data);
@@ -286,7 +286,7 @@ export async function quantizeRun(path: string, request: QuantizeRequest, contex
     aware &&
     ((plain: ModelProto, names: ReadonlySet<string>) =>
       trainAware(plain, names, prepared, asked, { source, data, training: aware, control: context }));
-  const settings: QuantizationInputs = { data: prepared, compared, sensitivity, note, ...defined({ accepts, train }) };
+  const settings: QuantizationInputs = { data: prepared, compared, sensitivity, note, accepts, train };
   const { quantized, parity, sensitivity: found } = await quantizedWithParity(source.file, settings, asked);
   line?.finish();
   if (quantized.prompt !== undefined) note(manyRows(quantized.prompt, writesText(source)));
@@ -299,11 +299,7 @@ export async function quantizeRun(path: string, request: QuantizeRequest, contex
       file: quantized.model,
       step: { verb: "quantize", options: { ...request, form } },
       parameters: parametersOf(source),
-      facts: {
-        form,
-        layers: quantized.layers.map((layer) => withSensitivity(layer, found)),
-        ...(quantized.prompt && { prompts: quantized.prompt }),
-      },
+      facts: { form, layers: quantized.layers.map((one) => withSensitivity(one, found)), prompts: quantized.prompt },
       parity,
       sections: () => layerSection(quantized.layers, found),
     },

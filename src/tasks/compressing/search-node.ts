@@ -13,6 +13,7 @@ import { nodeFileSystem, writeWhole } from "../../run/run-folder-files-node.js";
 import { compile } from "../../runtime/index.js";
 import { ConfigError, DescentError } from "../../util/errors.js";
 import { unknownName } from "../../util/nearest.js";
+import { defaultsOf } from "../../util/option.js";
 import { parseJsonWith } from "../../util/schema.js";
 import { loadExamples } from "../use/examples-node.js";
 import type { Dataset } from "../../data/node.js";
@@ -22,13 +23,15 @@ import { batchOf } from "./before-after-node.js";
 import type { Budget, Measured, Saved } from "./budget.js";
 import { distanceFrom, SAVED, violations } from "./budget.js";
 import type { CompressingContext } from "./prune-run-node.js";
+import { pruneOptions } from "./prune-options.js";
 import { pruneRun } from "./prune-run-node.js";
-import { distillRun, EVERY_SECOND } from "./distill-run-node.js";
+import { distillOptions } from "./distill-options.js";
+import { distillRun } from "./distill-run-node.js";
 import { quantizeRun } from "./quantize-node.js";
 import type { CompressionSource } from "./source-node.js";
 import { openSource } from "./source-node.js";
 import { parametersOf } from "./write-node.js";
-import type { SmallTraining } from "./train-smaller-node.js";
+import type { SmallTraining } from "./options.js";
 import { renderSearch } from "./search-report.js";
 import { modeOf } from "./judge-node.js";
 
@@ -40,20 +43,16 @@ interface Stage {
   readonly run: (from: string, out: string, training: SmallTraining, context: CompressingContext) => Promise<unknown>;
 }
 
-const noLosses = { temperature: 4, alpha: 0.7, hidden: 0, attention: 0, cosine: 0, relations: 0, examples: 0 };
-
 const distilling: Stage = {
   name: "distill",
   trains: true,
-  run: (from, out, training, context) =>
-    distillRun([from], { ...noLosses, student: EVERY_SECOND }, training, { ...context, out }),
+  run: (from, out, training, context) => distillRun([from], defaultsOf(distillOptions), training, { ...context, out }),
 };
 
 const pruning = (macs: number): Stage => ({
   name: `prune${Math.round(macs * 100)}`,
   trains: true,
-  run: (from, out, training, context) =>
-    pruneRun(from, { macs, importance: "magnitude", scope: "global", schedule: "one-shot" }, training, { ...context, out }),
+  run: (from, out, training, context) => pruneRun(from, { ...defaultsOf(pruneOptions), macs }, training, { ...context, out }),
 });
 
 const quantizing: Stage = {
@@ -67,10 +66,7 @@ const thinning: Stage = {
   name: "rank95",
   trains: true,
   run: (from, out, training, context) =>
-    pruneRun(from, { energy: 0.95, importance: "magnitude", scope: "global", schedule: "one-shot" }, training, {
-      ...context,
-      out,
-    }),
+    pruneRun(from, { ...defaultsOf(pruneOptions), energy: 0.95 }, training, { ...context, out }),
 };
 
 /** Shares of multiply-adds that are tried. */
@@ -101,20 +97,12 @@ export interface SearchPoint extends Measured {
 }
 
 /** A pipeline that failed, and why. */
-export interface SearchGap {
-  readonly name: string;
-  readonly reason: string;
-}
+export type SearchGap = SearchState["gaps"][number];
+
+type SearchState = z.infer<typeof stateSchema>;
 
 /** `search.json`: what has been tried so far. */
-interface SearchState {
-  readonly of: string;
-  readonly budget: string;
-  readonly points: readonly SearchPoint[];
-  readonly gaps: readonly SearchGap[];
-}
-
-const stateSchema: z.ZodType<SearchState> = z.object({
+const stateSchema = z.object({
   of: z.string(),
   budget: z.string(),
   points: z.array(
@@ -150,32 +138,25 @@ export interface SearchResult {
 
 const STATE = "search.json";
 
+/** The model that is searched from, and how its points are judged. */
+interface Searching {
+  readonly source: CompressionSource;
+  readonly rows: Dataset;
+  readonly monitor: Monitor;
+  /** The metric of the original. */
+  readonly before: number;
+  readonly options: SearchOptions;
+  readonly training: SmallTraining;
+  readonly context: CompressingContext;
+}
+
 /** A search under way. */
 class Search {
-  readonly #source: CompressionSource;
-  readonly #rows: Dataset;
-  readonly #monitor: Monitor;
-  readonly #before: number;
-  readonly #options: SearchOptions;
-  readonly #training: SmallTraining;
-  readonly #context: CompressingContext;
+  readonly #given: Searching;
   #state: SearchState;
 
-  constructor(
-    source: CompressionSource,
-    judged: { readonly rows: Dataset; readonly monitor: Monitor; readonly before: number },
-    options: SearchOptions,
-    training: SmallTraining,
-    context: CompressingContext,
-    state: SearchState,
-  ) {
-    this.#source = source;
-    this.#rows = judged.rows;
-    this.#monitor = judged.monitor;
-    this.#before = judged.before;
-    this.#options = options;
-    this.#training = training;
-    this.#context = context;
+  constructor(given: Searching, state: SearchState) {
+    this.#given = given;
     this.#state = state;
   }
 
@@ -185,24 +166,24 @@ class Search {
 
   async #keep(change: Partial<SearchState>): Promise<void> {
     this.#state = { ...this.#state, ...change };
-    await writeWhole(nodeFileSystem, join(this.#context.out, STATE), `${JSON.stringify(this.#state, undefined, 2)}\n`);
+    await writeWhole(nodeFileSystem, join(this.#given.context.out, STATE), `${JSON.stringify(this.#state, undefined, 2)}\n`);
   }
 
   /** Runs a pipeline, reusing points that this search, or an interrupted one, has already made. */
   async go(stages: readonly Stage[], isLong: boolean): Promise<void> {
-    const { note, signal, out } = this.#context;
+    const { source, options, context } = this.#given;
+    const { note, signal, out } = context;
     const name = `${nameOf(stages)}${isLong ? "-long" : ""}`;
     const known = [...this.#state.points, ...this.#state.gaps].some((each) => each.name === name);
     if (known) return;
     if (signal?.aborted === true) throw new DescentError(`interrupted; the same command continues what is in ${out}`);
     note(`${this.#state.points.length + this.#state.gaps.length + 1}: ${name}`);
-    const training = isLong ? this.#training : { ...this.#training, epochs: this.#options.shortEpochs };
-    let from = this.#source.path;
+    const training = isLong ? this.#given.training : { ...this.#given.training, epochs: options.shortEpochs };
+    let from = source.path;
     try {
       for (const [i, stage] of stages.entries()) {
         const path = join(out, "points", `${nameOf(stages.slice(0, i + 1))}${isLong ? "-long" : ""}`);
-        if (!existsSync(join(path, RUN_FILES.summary)))
-          await stage.run(from, path, training, { ...this.#context, overwrite: true });
+        if (!existsSync(join(path, RUN_FILES.summary))) await stage.run(from, path, training, { ...context, overwrite: true });
         from = path;
       }
     } catch (error) {
@@ -216,23 +197,24 @@ class Search {
 
   /** Measures a point beside the original: times by turns, and the metric on rows used for neither training nor the report. */
   async #measured(path: string): Promise<Measured> {
-    const opened = await openSource(path, this.#training);
+    const { source, rows, monitor, before: metricBefore, training } = this.#given;
+    const opened = await openSource(path, training);
     await using model = opened.model;
-    const files = [this.#source.model.toOnnx(), model.toOnnx()] as const;
-    await using first = await compile(new OnnxModel(files[0]), { ...this.#training, ...TIMED });
-    await using second = await compile(new OnnxModel(files[1]), { ...this.#training, ...TIMED });
-    const batch = await batchOf(this.#source.model, this.#rows, 1);
+    const files = [source.model.toOnnx(), model.toOnnx()] as const;
+    await using first = await compile(new OnnxModel(files[0]), { ...training, ...TIMED });
+    await using second = await compile(new OnnxModel(files[1]), { ...training, ...TIMED });
+    const batch = await batchOf(source.model, rows, 1);
     const [before = NaN, after = NaN] = await timeInTurns(
       [first, second].map((session) => () => session.call(pick(batch, session.inputs))),
     );
-    const metrics = (await model.measure(this.#rows))?.result() ?? {};
+    const metrics = (await model.measure(rows))?.result() ?? {};
     return {
       shares: {
         latency: after / before,
         size: files[1].length / files[0].length,
-        parameters: parametersOf(opened) / parametersOf(this.#source),
+        parameters: parametersOf(opened) / parametersOf(source),
       },
-      metric: { before: this.#before, after: metrics[this.#monitor.metric] ?? NaN },
+      metric: { before: metricBefore, after: metrics[monitor.metric] ?? NaN },
     };
   }
 }
@@ -308,14 +290,11 @@ export async function compressRun(
   const { examples: rows } = await loadExamples(model, source.config, { ...context.data, data: trainedOn, part: "validation" });
   const whole = (await model.measure(rows))?.result() ?? {};
   const usual = model.task.monitor ?? { metric: "loss", mode: "min" };
-  const { metric = usual.metric } = { metric: options.budget.metric?.name };
+  const metric = options.budget.metric?.name ?? usual.metric;
   const before = whole[metric];
   if (before === undefined)
     throw new ConfigError(`--budget: expected a metric among ${Object.keys(whole).join(", ")}, got ${metric}`);
-  const monitor: Monitor = {
-    metric,
-    mode: modeOf(metric, usual),
-  };
+  const monitor: Monitor = { metric, mode: modeOf(metric, usual) };
   const state = await openState(
     context.out,
     { of: path, budget: options.budgetText, points: [], gaps: [] },
@@ -323,7 +302,7 @@ export async function compressRun(
     context.note,
   );
   await mkdir(join(context.out, "points"), { recursive: true });
-  const search = new Search(source, { rows, monitor, before }, options, training, context, state);
+  const search = new Search({ source, rows, monitor, before, options, training, context }, state);
   for (const stages of chosen) await search.go(stages, false);
   for (const name of promising(search.state.points, options, monitor.mode)) {
     const stages = PIPELINES.find((each) => nameOf(each) === name);
@@ -337,9 +316,8 @@ export async function compressRun(
     );
   const result: SearchResult = { points, gaps, best, isMet: distanceFrom(violations(options.budget, best, monitor.mode)) === 0 };
   const page = renderSearch({
+    ...options,
     ...result,
-    budget: options.budget,
-    budgetText: options.budgetText,
     monitor,
     of: path,
     command: context.command ?? "",

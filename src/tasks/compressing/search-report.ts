@@ -9,15 +9,9 @@ import { both, formatMetric, metricLabel } from "../../report/words.js";
 import type { Monitor } from "../../train/index.js";
 import type { Budget, Saved } from "./budget.js";
 import { distanceFrom, paretoFront, SAVED, violations } from "./budget.js";
-import type { SearchGap, SearchPoint } from "./search-node.js";
+import type { SearchOptions, SearchResult } from "./search-node.js";
 
-export interface SearchReport {
-  readonly points: readonly SearchPoint[];
-  readonly gaps: readonly SearchGap[];
-  readonly best: SearchPoint;
-  readonly isMet: boolean;
-  readonly budget: Budget;
-  readonly budgetText: string;
+export interface SearchReport extends SearchResult, Pick<SearchOptions, "budget" | "budgetText"> {
   readonly monitor: Monitor;
   readonly of: string;
   readonly command: string;
@@ -51,7 +45,7 @@ function chart({ points, budget, monitor, language }: SearchReport): string {
     })),
     xLabel: SAVED_LABELS[saved],
     yLabel: metricLabel(monitor.metric),
-    limits: { ...(limit === undefined ? {} : { x: limit }), ...(allowed === undefined ? {} : { y: allowed }) },
+    limits: { x: limit, y: allowed },
     ...chartStyle(language),
   });
 }

@@ -14,32 +14,14 @@ import { trainingStep } from "../../train/index.js";
 import { countSteps } from "../../train/step-count.js";
 import { trainRun } from "../../train/train-node.js";
 import { ConfigError, DescentError } from "../../util/errors.js";
-import type { OptimizerChoice, ScheduleChoice } from "../options.js";
-import { defined } from "../../util/record.js";
 import { fetcherFor } from "../shared/rows-node.js";
 import type { AnyTask, ColumnTypes, TaskContext, TaskInfo, Tensors } from "../task.js";
 import { makeOptimizer } from "../training/optimizer.js";
 import { currentOptions } from "../training/training-options.js";
 import { taskNamed } from "../table.js";
-import type { UseOptions } from "../trained-model.js";
 import type { SmallerModel } from "./smaller-model.js";
+import type { SmallTraining } from "./options.js";
 import { PartsModule } from "./smaller-model.js";
-
-/** Settings of a training, as the command line names them. */
-export interface SmallTraining extends UseOptions {
-  readonly epochs?: number;
-  readonly steps?: number;
-  readonly batchSize?: number;
-  readonly lr?: number;
-  readonly optimizer?: OptimizerChoice;
-  readonly schedule?: ScheduleChoice;
-  readonly weightDecay?: number;
-  readonly clipNorm?: number;
-  readonly clipWeights?: string;
-  /** Random changes of training images, as `--augment` of a training has them. */
-  readonly augment?: string;
-  readonly seed?: number;
-}
 
 /** Progress and interruption of a training. */
 export interface TrainingControl {
@@ -98,7 +80,7 @@ export function trainingContextOf(
   const options = Object.fromEntries(Object.entries(all).filter(([name, value]) => names.includes(name) && value !== undefined));
   const length = task.buckets?.(info, rows).bounds.at(-1);
   const known = KNOWN_DATASETS.find(({ name }) => name === config.options["data"]);
-  const settled = augment === undefined ? options : (task.settle?.({ ...options, augment }, info, defined({ known })) ?? options);
+  const settled = augment === undefined ? options : (task.settle?.({ ...options, augment }, info, { known }) ?? options);
   return { info, use: "train", options: settled, length };
 }
 
@@ -140,7 +122,7 @@ function settingsOf(config: RunConfig, choice: SmallTraining) {
     optimizer: choice.optimizer ?? textIn(config, "optimizer") ?? "adamw",
     schedule: choice.schedule ?? "cosine",
     lr: choice.lr ?? (numberIn(config, "lr") ?? 1e-3) / 2,
-    ...defined({ clipWeights: choice.clipWeights ?? textIn(config, "clipWeights") }),
+    clipWeights: choice.clipWeights ?? textIn(config, "clipWeights"),
     ...rest,
   };
 }
@@ -171,7 +153,7 @@ export async function trainSmaller(
     batchSize,
     accumulate: 1,
     epochs: epochsOf(config, choice),
-    ...(choice.steps === undefined ? {} : { steps: choice.steps }),
+    steps: choice.steps,
   });
   const optimizer = makeOptimizer({ ...settingsOf(config, choice), totalSteps });
   const helpers = extensions.parameters ?? new Map<string, Parameter>();

@@ -68,7 +68,7 @@ async function configOf({ source, step, modelName }: CompressedModel, command: s
     ...(config as RunConfig),
     ...(modelName === undefined ? {} : { model: modelName }),
     descent: await descentVersion(),
-    ...(command === undefined ? {} : { command }),
+    command,
     compression,
   };
 }

@@ -32,16 +32,11 @@ export const verb = defineVerb({
     "descent data import \"SELECT text, label FROM 'a.parquet' WHERE label IS NOT NULL\" --out labelled",
   ],
   async run({ positionals, options, signal, command, print, note }) {
-    const { out, licence, description, encoding, delimiter, memory, skipBadRows, lang } = options;
+    const { out, licence, description, memory, lang, ...how } = options;
     if (out === undefined) throw new ConfigError("data import: expected --out FOLDER, got none");
     const { importData } = await import("../../../data/import-node.js");
     const { addStep } = await import("../../../report/data-card-node.js");
-    const imported = await importData(positionals, {
-      out,
-      signal,
-      skipBadRows,
-      ...defined({ encoding, delimiter, memoryMiB: memory }),
-    });
+    const imported = await importData(positionals, { ...how, out, signal, memoryMiB: memory });
     for (const decision of imported.decisions) note(decision, true);
     const card = await addStep(out, {
       verb: "import",

@@ -4,7 +4,6 @@ import { tableOptions } from "../../../tasks/options.js";
 import { choice, integer, number, text } from "../../../util/option.js";
 import { formatInteger, formatNumber, formatTable, truncateToWidth } from "../../../util/text.js";
 import { defineVerb } from "../../verb.js";
-import { defined } from "../../../util/record.js";
 
 const percent = (share: number): string => `${(share * 100).toFixed(share > 0 && share < 0.001 ? 2 : 1)} %`;
 
@@ -94,19 +93,15 @@ export const verb = defineVerb({
   ],
   async run({ positionals: [data = ""], options, signal, print, note }) {
     const { inspectData } = await import("../../../data/inspect/inspect-node.js");
-    const { labelColumn, seed, memory, maxMegapixels, encoding, delimiter } = options;
-    const profile = await inspectData(data, {
-      ...defined({ encoding, delimiter, labelColumn, memoryMiB: memory, maxMegapixels }),
-      seed,
-      signal,
-    });
+    const { memory, out, lang, ...how } = options;
+    const profile = await inspectData(data, { ...how, memoryMiB: memory, signal });
     for (const line of profile.notes) note(line);
     for (const line of profile.kind === "table" ? tableLines(profile) : imageLines(profile)) print(line);
-    if (options.out !== undefined) {
+    if (out !== undefined) {
       const { dataPage } = await import("../../../report/data-page.js");
       const { nodeFileSystem, writeWhole } = await import("../../../run/run-folder-files-node.js");
-      await writeWhole(nodeFileSystem, options.out, dataPage(profile, options.lang));
-      print(`page ${options.out}`);
+      await writeWhole(nodeFileSystem, out, dataPage(profile, lang));
+      print(`page ${out}`);
     }
     return asJson(profile);
   },
