@@ -23,14 +23,11 @@ export interface ForestOptions {
 }
 
 /** All that a tree of a forest is grown from; threads share the arrays. */
-export interface ForestData {
+export interface ForestData extends Required<
+  Pick<ForestOptions, "minLeafRows" | "maxDepth" | "columnsPerSplit" | "seed" | "trees">
+> {
   readonly data: BinnedMatrix;
   readonly target: Target;
-  readonly minLeafRows: number;
-  readonly maxDepth: number;
-  readonly columnsPerSplit: number;
-  readonly seed: number;
-  readonly trees: number;
 }
 
 interface ForestSplit {

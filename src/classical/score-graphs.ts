@@ -40,7 +40,7 @@ export function plainModel(
   learned?: Pick<Learned, "names" | "values">,
 ): ModelProto {
   const graph = lowerGraph(new Graph(outputs), "onnx");
-  return graphToModel(graph, { inputs, ...(learned && { names: learned.names, values: learned.values }) });
+  return graphToModel(graph, { inputs, ...learned });
 }
 
 const features = (columns: number): Tensor => input("x", [symbol("N"), columns]);

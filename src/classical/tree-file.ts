@@ -214,20 +214,14 @@ export const treeNodeOf = ({ graph }: ModelProto): NodeProto | undefined =>
   graph.nodes.find(({ domain, opType }) => domain === "ai.onnx.ml" && /^TreeEnsemble(Regressor|Classifier)?$/.test(opType));
 
 /** The arrays that reading fills: a tree's children point at nodes (≥ 0) or leaves (−1 − leaf). */
-interface Read {
-  readonly features: number;
-  readonly outputs: number;
-  readonly width: number;
-  readonly roots: readonly number[];
-  readonly treeOutputs: readonly number[];
-  readonly feature: readonly number[];
-  readonly threshold: readonly number[];
-  readonly left: readonly number[];
-  readonly right: readonly number[];
-  readonly missingLeft: readonly number[];
+interface Read
+  extends
+    Pick<TreeEnsemble, "features" | "outputs" | "width">,
+    Readonly<
+      Record<"roots" | "treeOutputs" | "feature" | "threshold" | "left" | "right" | "missingLeft" | "base", readonly number[]>
+    > {
   readonly sets: readonly (readonly number[])[];
   readonly leafValues: ArrayLike<number>;
-  readonly base: readonly number[];
 }
 
 /**

@@ -1,6 +1,7 @@
 /**
  * @module A small tree that imitates the best network of a table: what it does, as a person can read it, with exact Shapley values.
  */
+import type { TableInfo } from "../tasks/tables/tables.js";
 import type { TreeEnsemble } from "../classical/index.js";
 import { denseMatrix, fitGradientBoosting, pathDependentShap, treeScores } from "../classical/index.js";
 import type { Dataset } from "../data/index.js";
@@ -85,19 +86,7 @@ export async function surrogateFor(
   if (network === undefined || !task.name.startsWith("tabular-")) return undefined;
   const { model, config } = await openTrained(network.run);
   await using used = model;
-  const {
-    classes = [],
-    categories = [],
-    preprocessing,
-    targetMean = 0,
-    targetDeviation = 1,
-  } = used.info as {
-    classes?: readonly string[];
-    categories?: readonly number[];
-    preprocessing?: unknown;
-    targetMean?: number;
-    targetDeviation?: number;
-  };
+  const { classes = [], categories = [], preprocessing, targetMean = 0, targetDeviation = 1 } = used.info as Partial<TableInfo>;
   if (classes.length > 2 || categories.length > 0 || preprocessing === undefined) return undefined;
   const split = { options: { ...config.options, data, splitSeed: seed } };
   const reading = { data, labelColumn };

@@ -2,6 +2,7 @@
  * @module Files in folders and archives that are called by their class: `CLASS/file`, or the same below `train`, `val` and `test`; or side by side, with the
  * class in their names.
  */
+import type { ImageEntry } from "./images/encoded.js";
 import { join, relative, sep } from "node:path";
 import { entriesBelow } from "./files-node.js";
 import { isOwn, partNamed } from "./parts.js";
@@ -19,14 +20,7 @@ export interface ExampleFiles {
   readonly classOf?: (file: string) => string | undefined;
 }
 
-/** A file by its path, or its bytes and what messages call it; its class is the name of its folder. */
-export interface ClassFile {
-  readonly source: string | Uint8Array;
-  readonly label: string;
-  readonly file?: string;
-}
-
-export type FilesByPart = ReadonlyMap<PartName, readonly ClassFile[]>;
+export type FilesByPart = ReadonlyMap<PartName, readonly ImageEntry[]>;
 
 /** The part and the class that a path below the root stands for; undefined for hidden files and those of another kind. */
 function placeOf(
@@ -54,7 +48,7 @@ function wrappers(paths: readonly (readonly string[])[], kind: ExampleFiles): nu
 
 interface FoundFile {
   readonly path: readonly string[];
-  readonly file: Omit<ClassFile, "label">;
+  readonly file: Omit<ImageEntry, "label">;
 }
 
 /** The parts that examples side by side are of (`dog.1.jpg`, `train/dog.1.jpg`, `test1/1.jpg`); undefined where folders are classes. */
@@ -71,7 +65,7 @@ function sideBySide(found: readonly FoundFile[], { isExample }: ExampleFiles): (
 
 /** Examples side by side by the classes in their names, which several share; nothing where names tell no classes. */
 function sortedByName(examples: readonly (FoundFile & { part: PartName })[], kind: ExampleFiles, notes: string[]): FilesByPart {
-  const byPart = new Map<PartName, ClassFile[]>();
+  const byPart = new Map<PartName, ImageEntry[]>();
   let left = 0;
   for (const { part, path, file } of examples) {
     const label = kind.classOf?.(path.at(-1) ?? "");
@@ -107,7 +101,7 @@ function sorted(found: readonly FoundFile[], kind: ExampleFiles, notes: string[]
     return place === undefined ? [] : [{ ...place, file }];
   });
   const hasParts = placed.some(({ part }) => part === "train");
-  const byPart = new Map<PartName, ClassFile[]>();
+  const byPart = new Map<PartName, ImageEntry[]>();
   for (const { part, label, file } of placed) {
     if (hasParts && part === undefined) continue;
     const name = hasParts ? (part as PartName) : "train";
@@ -192,7 +186,7 @@ export function checkClasses(byPart: FilesByPart, where: string): readonly strin
 /** Makes a data set of each part. */
 export async function partsOf<T>(
   byPart: FilesByPart,
-  read: (files: readonly ClassFile[]) => T | Promise<T>,
+  read: (files: readonly ImageEntry[]) => T | Promise<T>,
 ): Promise<{ readonly train: T; readonly validation?: T; readonly test?: T }> {
   const part = async (name: PartName): Promise<T | undefined> => {
     const files = byPart.get(name);

@@ -45,7 +45,6 @@ import type { TextOptions } from "./text/open-node.js";
 import { knownTexts, openStandoff, openTextFile, openTextFolder } from "./text/open-node.js";
 import type { TensorData } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
-import { defined } from "../util/record.js";
 
 /** Options of `loadData`: columns, format, parts that are held out. */
 export interface LoadOptions
@@ -92,18 +91,11 @@ export interface LoadedData {
   readonly leftOut: readonly string[];
 }
 
-interface Source {
-  readonly name: string;
+interface Source
+  extends
+    Pick<LoadedData, "name" | "known" | "schema" | "maximum" | "images" | "badRows">,
+    Partial<Pick<LoadedData, "roles" | "task" | "notes">> {
   readonly parts: Parts;
-  readonly roles?: ColumnRoles;
-  readonly task?: DataTask;
-  readonly known?: KnownDataset;
-  readonly schema?: TableSchema;
-  readonly maximum?: number;
-  /** The shape of images with boxes, which are not decoded here. */
-  readonly images?: NonNullable<LoadedData["images"]>;
-  readonly badRows: number;
-  readonly notes?: readonly string[];
 }
 
 /**
@@ -153,12 +145,7 @@ export async function loadData(spec: string, options: LoadOptions = {}): Promise
     badRows > 0 ? [`${badRows} ${isImages ? "images that cannot be read" : "rows that do not parse"} were left out`] : [];
   notes.push(...leftOut);
   const { known, maximum, schema } = opened;
-  const images =
-    opened.images ??
-    (inspected && {
-      shape: inspected.form.shape,
-      ...(decoded?.sample === undefined ? {} : { sample: decoded.sample }),
-    });
+  const images = opened.images ?? (inspected && { shape: inspected.form.shape, sample: decoded?.sample });
   return {
     name: opened.name,
     ...(opened.images === undefined ? (decoded?.parts ?? resizeParts(held, roles.image, options)) : held),
@@ -167,7 +154,10 @@ export async function loadData(spec: string, options: LoadOptions = {}): Promise
     badRows,
     notes,
     leftOut,
-    ...defined({ images, known, schema, maximum }),
+    images,
+    known,
+    schema,
+    maximum,
   };
 }
 
@@ -287,7 +277,7 @@ async function openFile(path: string, options: LoadOptions): Promise<Source> {
   const format = options.format ?? tableFormat(path) ?? (isOtherTable ? "csv" : undefined);
   if (format === "parquet" && (await holdsImages(path)))
     return { name, parts: { train: await readParquetImages([path], options) }, ...IMAGES, badRows: 0 };
-  const { data, ...read } = await readTable(path, { ...options, ...(format === undefined ? {} : { format }) });
+  const { data, ...read } = await readTable(path, { ...options, format });
   const image = options.tableOf === undefined ? imageColumn(data) : undefined;
   if (image === undefined) return { name, parts: { train: data }, ...read };
   const { labelColumn } = options;
@@ -298,7 +288,7 @@ async function openFile(path: string, options: LoadOptions): Promise<Source> {
     image,
     resolve: (file) => resolve(folder, file),
     notes,
-    ...(labelColumn === undefined ? {} : { labelColumn }),
+    labelColumn,
   });
   return { name, parts, ...IMAGES, badRows: read.badRows, notes };
 }

@@ -86,14 +86,8 @@ export interface Explainable {
 }
 
 /** Description of a function of tensors. */
-export interface FunctionOptions {
-  readonly name?: string;
-  readonly kind?: Features["kind"];
-  readonly names?: readonly string[];
-  readonly labels?: readonly string[];
-  readonly values?: ReadonlyMap<Tensor, TensorData>;
-  readonly baseline?: TensorData;
-}
+export interface FunctionOptions
+  extends Partial<Pick<Explainable, "name" | "labels" | "values" | "baseline">>, Partial<Pick<Features, "kind" | "names">> {}
 
 /**
  * A function of tensors as an explainable: `explainableOf((x) => model.forward(x), [3, 224, 224], 1000)`.

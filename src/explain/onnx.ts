@@ -4,34 +4,28 @@
 import { vmap } from "../autodiff/index.js";
 import type { Dim, Shape, TensorData } from "../graph/index.js";
 import { formatShape, Graph, isFloat, reachableNodes, SymbolicDim, symbolName, Tensor } from "../graph/index.js";
-import type { ExternalData, ImportedModel } from "../onnx/index.js";
+import type { ImportedModel, OnnxModelOptions } from "../onnx/index.js";
 import { importOnnx } from "../onnx/index.js";
 import { bindGraph } from "../ops/index.js";
 import { evaluate } from "../runtime/index.js";
 import { ConfigError, DescentError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
-import type { Explainable, ExplainInput, Features } from "./explainable.js";
+import type { Explainable, ExplainInput, FunctionOptions } from "./explainable.js";
 import { kindOf } from "./explainable.js";
 import { substitution } from "./substitution.js";
 import { own } from "../util/record.js";
 
 /** Options of an ONNX file that is explained: which input, output and labels. */
-export interface OnnxExplainableOptions {
-  /** The file's name in messages. */
-  readonly where?: string;
-  readonly externalData?: ExternalData;
+export interface OnnxExplainableOptions
+  extends
+    Pick<OnnxModelOptions, "where" | "externalData" | "bindings" | "shapes">,
+    Pick<FunctionOptions, "labels" | "kind" | "names"> {
   /** The input that is explained; left out, the file's first. */
   readonly input?: string;
   /** The output that holds the scores [N, K]; left out, the file's first of floating-point numbers. */
   readonly output?: string;
   /** From that output to scores [N, K], where it is not that already: one token of many, one box. */
   readonly select?: (output: Tensor) => Tensor;
-  /** Numbers for free dimensions other than the batch, by name, or shapes of inputs. */
-  readonly bindings?: Readonly<Record<string, number>>;
-  readonly shapes?: Readonly<Record<string, Shape>>;
-  readonly labels?: readonly string[];
-  readonly kind?: Features["kind"];
-  readonly names?: readonly string[];
   /** Explain probabilities where the file ends with a softmax, in place of what goes into it. */
   readonly keepSoftmax?: boolean;
 }

@@ -12,8 +12,9 @@ import {
   Module,
   relu,
   Sequential,
+  normalInit,
+  scoped,
 } from "../nn/index.js";
-import { normalInit, scoped } from "../nn/index.js";
 import { concat } from "../ops/index.js";
 import type { AuxiliaryOutputs, WithAuxiliary } from "./auxiliary.js";
 import { BasicConv2d } from "./auxiliary.js";
@@ -26,7 +27,7 @@ const conv = (inChannels: number, outChannels: number, kernelSize: number, strid
 
 /** Pooling as in Caffe, where the last window may hang over the end. */
 const maxPool = (kernelSize: number, stride = 2): MaxPool2d =>
-  new MaxPool2d(kernelSize, { stride, ceilMode: true, ...(stride === 1 ? { padding: (kernelSize - 1) / 2 } : {}) });
+  new MaxPool2d(kernelSize, { stride, ceilMode: true, padding: stride === 1 ? (kernelSize - 1) / 2 : 0 });
 
 /** Channels of the branches as in table 1: `#1×1`, `#3×3 reduce`, `#3×3`, `#5×5 reduce`, `#5×5`, `pool proj`. */
 type Widths = readonly [number, number, number, number, number, number];

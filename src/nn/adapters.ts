@@ -28,13 +28,7 @@ export interface LoraOptions {
 }
 
 /** The adapters that `addAdapters` puts into a model: plain JSON, kept in a run's configuration. */
-export interface Lora {
-  readonly rank: number;
-  readonly alpha: number;
-  readonly dropout: number;
-  readonly targets?: readonly string[];
-  readonly modulesToSave: readonly string[];
-}
+export interface Lora extends Required<Omit<LoraOptions, "targets">>, Pick<LoraOptions, "targets"> {}
 
 /**
  * Describes low-rank adapters.
@@ -45,7 +39,7 @@ export function lora({ rank = 8, alpha = rank, dropout = 0, targets, modulesToSa
   expectInteger("lora: rank", rank, 1);
   expectOption("lora: alpha", alpha, 0);
   expectOption("lora: dropout", dropout, 0, 1, true);
-  return { rank, alpha, dropout, ...(targets === undefined ? {} : { targets }), modulesToSave };
+  return { rank, alpha, dropout, targets, modulesToSave };
 }
 
 /** Layers of queries and values by the last part of their paths, in every architecture: what PEFT adapts where nothing is said. */

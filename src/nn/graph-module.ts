@@ -1,9 +1,10 @@
 /**
  * @module An imported graph as a module: it is traced, trained and written like one that was defined here.
  */
+import type { OnnxModelOptions } from "../onnx/index.js";
 import type { Graph, Node, Parameter, Shape, Tensor, TensorData } from "../graph/index.js";
 import { constant, copyNode, isFloat, rewriteTensors } from "../graph/index.js";
-import { type ExternalData, OnnxModel, type ParameterChoice, readersOf } from "../onnx/index.js";
+import { OnnxModel, readersOf } from "../onnx/index.js";
 import { emitOne, opOf } from "../ops/index.js";
 import { ConfigError, ShapeError } from "../util/errors.js";
 import { GraphAdapter, linearRead, linearReads } from "./graph-adapter.js";
@@ -14,14 +15,9 @@ import type { LoraLinearOptions } from "./lora-linear.js";
 import { Module } from "./module.js";
 
 /** Options of a module that is made of an ONNX file. */
-export interface GraphModuleOptions {
+export interface GraphModuleOptions extends Pick<OnnxModelOptions, "where" | "externalData" | "parameters"> {
   /** Shapes of the inputs, for a first trace that finds the parameters; each call may have others. */
   readonly shapes: Readonly<Record<string, Shape>>;
-  /** The file's name in messages. */
-  readonly where?: string;
-  readonly externalData?: ExternalData;
-  /** Corrections of what is taken for a parameter. */
-  readonly parameters?: ParameterChoice;
   /** Takes a graph without a parameter as well: one that is used, and never trained. */
   readonly weightless?: boolean;
 }

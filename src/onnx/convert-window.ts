@@ -1,19 +1,12 @@
 /**
  * @module Convolution and pooling as files write them: kernel, strides and dilations may be left out, padding may be named.
  */
+import type { Window } from "../ops/index.js";
 import type { Dim, Tensor } from "../graph/index.js";
 import { constant, dimMul, isFloat, sizeOf, staticDim, staticShape } from "../graph/index.js";
-import { opNamed } from "../ops/index.js";
-import { emit, emitOne, slidShape, span } from "../ops/index.js";
+import { opNamed, emit, emitOne, slidShape, span } from "../ops/index.js";
 import type { Call } from "./call.js";
 import type { Conversion } from "./conversion.js";
-
-interface Window {
-  readonly kernel_shape: readonly number[];
-  readonly strides: readonly number[];
-  readonly pads: readonly number[];
-  readonly dilations: readonly number[];
-}
 
 /** Widths before and after an axis so that its length is the input's over the stride, rounded up. */
 function samePads(

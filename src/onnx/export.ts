@@ -3,8 +3,7 @@
  */
 import type { Attributes, Dim, Factor, Node, Tensor, TensorData } from "../graph/index.js";
 import { dimEquals, DTYPES, Graph, isLeaf, isStatic, mergeCommonSubexpressions, symbolName } from "../graph/index.js";
-import type { AttributeKind } from "../ops/index.js";
-import type { ScanAttributes } from "../ops/index.js";
+import type { AttributeKind, ScanAttributes } from "../ops/index.js";
 import { lowerGraph, opOf, traceBody } from "../ops/index.js";
 import { ConfigError, UnsupportedOpError } from "../util/errors.js";
 import { encodeModel } from "./encode.js";

@@ -2,6 +2,7 @@
  * @module ONNX import: any model becomes the same kind of graph as one that was traced here, so that it can be trained,
  * explained, compressed and written again.
  */
+import type { OnnxModelOptions } from "./model.js";
 import type { Dim, Parameter, Shape, Tensor, TensorData } from "../graph/index.js";
 import { constant, dimAdd, dimMul, Graph, input, symbol, symbolsOf, sizeOf, withScope } from "../graph/index.js";
 import { DataError, DescentError, DTypeError, ShapeError, UnsupportedOpError } from "../util/errors.js";
@@ -12,24 +13,14 @@ import { conversionOf, convert } from "./convert.js";
 import { bodyOf, calledBy, type Functions, functionsOf } from "./functions.js";
 import { type Known, knownOf } from "./known.js";
 import type { FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./messages.js";
-import type { ExternalData } from "./numbers.js";
 import { dtypeOf, hasFourBits, storedTypeOf } from "./numbers.js";
 import type { StoredTensor } from "./parameters.js";
 import { reconciled } from "./reconcile.js";
 import { sortedNodes } from "./sort.js";
 
 /** Everything that a graph is made from: the file's weights, and the shapes and modes to make it for. */
-export interface GraphOptions {
-  /** The file's name in messages. */
+export interface GraphOptions extends Omit<OnnxModelOptions, "parameters"> {
   readonly where: string;
-  /** The bytes of files beside the model, for tensors that are stored there. */
-  readonly externalData?: ExternalData | undefined;
-  /** Numbers for free dimensions, by name: `{ N: 1 }`. The others stay symbols. */
-  readonly bindings?: Readonly<Record<string, number>> | undefined;
-  /** Shapes of inputs in place of the file's. */
-  readonly shapes?: Readonly<Record<string, Shape>> | undefined;
-  /** Whether batch normalization and dropout are kept as nodes that differ between training and use. */
-  readonly modes?: boolean | undefined;
   /** The role of each of the file's tensors: parameter, buffer or constant. */
   readonly stored: ReadonlyMap<TensorProto, StoredTensor>;
   readonly numbersOf: (tensor: TensorProto) => TensorData;

@@ -1,8 +1,7 @@
 /**
  * @module Parts for pruning: weights that stay at zero, and records of how much each weight matters to the loss.
  */
-import type { Slot } from "./optimizer.js";
-import type { Part } from "./optimizer.js";
+import type { Slot, Part } from "./optimizer.js";
 
 /**
  * Multiplies weights by a mask after each step: where it is 0 they stay 0. The masks are the slots `weightMask.mask/PATH`; they begin with ones.

@@ -1,7 +1,8 @@
 /**
  * @module `report.html` of a compressed run: before and after in one table, and what the verb says of its parts.
  */
-import type { Bilingual, Language } from "../charts/charts.js";
+import type { ReportData } from "./data.js";
+import type { Bilingual } from "../charts/charts.js";
 import { inLanguage } from "../charts/charts.js";
 import type { Metrics } from "../metrics/metric.js";
 import { own } from "../util/record.js";
@@ -13,23 +14,21 @@ import { both, bothMarkup, formatDuration, formatMetric, formatPercent, isFracti
 export interface ReportSide {
   readonly sizeBytes: number;
   readonly parameters: number;
+  /** Median milliseconds of a batch, by its number of examples. */
   readonly batchMs: Readonly<Record<string, number>>;
+  /** Figures on the test data. */
   readonly metrics: Metrics;
 }
 
 /** All that the page shows. */
-export interface CompressionReport {
-  readonly task: Bilingual;
+export interface CompressionReport
+  extends
+    Pick<ReportData, "task" | "notes" | "command" | "descent" | "createdAt" | "language">,
+    Required<Pick<ReportData, "sections">> {
   readonly model: string;
   readonly data: string;
   readonly before: ReportSide;
   readonly after: ReportSide;
-  readonly sections: readonly { readonly title: Bilingual; readonly html: string }[];
-  readonly notes?: readonly Bilingual[];
-  readonly command: string;
-  readonly descent: string;
-  readonly createdAt: string;
-  readonly language?: Language;
 }
 
 /** A row of the table. */

@@ -6,22 +6,15 @@ import type { Language } from "../charts/charts.js";
 import type { CardFile, CardStep, DataCard } from "../data/card.js";
 import { CARD_FILES, cardSchema } from "../data/card.js";
 import { contentOf, hashAll, readCard } from "../data/card-node.js";
-import type { TableProfile } from "../data/inspect/profile.js";
 import { nodeFileSystem, writeWhole } from "../run/run-folder-files-node.js";
 import { parseWith } from "../util/schema.js";
+import type { Imported } from "../data/import-node.js";
 import { descentVersion } from "../util/version-node.js";
 import { cardPage } from "./data-card.js";
 import { defined } from "../util/record.js";
 
 /** The part of a step that its verb knows; the rest is found out here. */
-export interface NewStep extends Pick<CardStep, "verb" | "command"> {
-  readonly inputs: readonly CardFile[];
-  /** The files of the folder, where their hashes are known. */
-  readonly outputs?: readonly CardFile[];
-  /** The description of the folder's one table. */
-  readonly profile?: TableProfile;
-  readonly counts: Readonly<Record<string, number>>;
-  readonly decisions: readonly string[];
+export interface NewStep extends Pick<CardStep, "verb" | "command">, Imported {
   /** The folder that it began from: its card goes on in this one. */
   readonly from?: string;
   readonly name: string;
@@ -56,7 +49,7 @@ export async function addStep(folder: string, step: NewStep): Promise<DataCard> 
       name: before?.name ?? step.name,
       ...defined({ licence, description }),
       steps: [...(before?.steps ?? []), made],
-      ...defined({ content }),
+      content,
     },
     CARD_FILES.json,
   );
@@ -88,7 +81,7 @@ export async function recordCleaning(
     inputs: await inputsOf(data),
     counts: { before: report.before, after: report.after, ...report.counts },
     decisions: [...decisions, ...personal, ...report.notes],
-    ...(language === undefined ? {} : { language }),
+    language,
   });
 }
 

@@ -4,7 +4,7 @@
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError, DataError } from "../util/errors.js";
-import { readRegularFile } from "../util/regular-file-node.js";
+import { readRegularFile, exists } from "../util/regular-file-node.js";
 import { fileReason } from "../util/file-reason.js";
 import { parseJsonWith } from "../util/schema.js";
 import type { MetricsRecord } from "./metrics-log.js";
@@ -13,7 +13,6 @@ import { ASIDE, digestOf, readWhole, sha256 } from "./run-folder-files-node.js";
 import type { Manifest, RunConfig, RunSummary } from "./run-folder.js";
 import { manifestSchema, RUN_FILES, runConfigSchema, runSummarySchema } from "./run-folder.js";
 import { setOwn } from "../util/record.js";
-import { exists } from "../util/regular-file-node.js";
 
 /** A checkpoint that lies in a run, with its files checked. */
 export interface Checkpoint {

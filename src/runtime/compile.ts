@@ -37,9 +37,11 @@ import { SpecializingSession } from "./specialize.js";
 import { sum } from "../util/vectors.js";
 
 /** Options of `compile`: device, threads, engine, sizes of symbols, values of parameters, outputs that stay on the device. */
-export interface CompileOptions {
+export interface CompileOptions extends Pick<
+  SessionOptions,
+  "threads" | "deviceOutputs" | "requireDevice" | "spin" | "aside" | "inPlace" | "profile"
+> {
   readonly device?: DeviceChoice;
-  readonly threads?: number;
   /** The engine; left out, this platform's. */
   readonly runtime?: Runtime;
   /** Numbers for free dimensions. */
@@ -48,18 +50,8 @@ export interface CompileOptions {
   readonly names?: ReadonlyMap<Tensor, string>;
   /** Values of parameters that become constants: faster, for a graph that is used without being trained. */
   readonly values?: ReadonlyMap<Tensor, TensorData>;
-  /** Outputs that stay on the device. */
-  readonly deviceOutputs?: readonly string[];
-  /** Refuse nodes that would fall back to the CPU. */
-  readonly requireDevice?: boolean;
-  readonly spin?: boolean;
-  /** Whether runs leave this thread to others; see `SessionOptions`. */
-  readonly aside?: boolean;
   /** Whether the engine keeps memory from run to run; left out, decided by the size of the graph's values, as far as it is known. */
   readonly arena?: boolean;
-  /** By output name, the input whose memory a run may write it into; see `SessionOptions`. */
-  readonly inPlace?: Readonly<Record<string, string>>;
-  readonly profile?: string;
   /** Folds known weights into blocks for gradients of convolutions, which is faster; norms are folded as `foldNorms` does. */
   readonly foldsGradients?: boolean | undefined;
   /** Changes the file that the engine is given: for kernels of quantized weights, which graphs have no ops for. */
@@ -119,7 +111,7 @@ function memoryOptions(prepared: Graph, convolves: boolean): Pick<SessionOptions
   const total = sum(sizes);
   const arena = convolves ? sizes.some((bytes) => bytes >= CONVOLVING_ARENA_BYTES) : total >= ARENA_BYTES;
   const isKnown = prepared.nodes.every((node) => node.outputs.every((t) => isStatic(t.shape)));
-  return { arena, ...(arena && isKnown ? { arenaBytes: total } : {}), memoryPattern: total < PATTERN_BYTES };
+  return { arena, arenaBytes: arena && isKnown ? total : undefined, memoryPattern: total < PATTERN_BYTES };
 }
 
 /**
@@ -189,19 +181,13 @@ type MemoryOptions = ReturnType<typeof memoryOptions>;
  */
 const fileMemory = (device: Device): MemoryOptions => ({ arena: device === "cpu", memoryPattern: true });
 
-const sessionOptions = (options: Settled, { arena, arenaBytes, memoryPattern }: MemoryOptions): SessionOptions => ({
-  device: options.device,
-  threads: options.threads ?? defaultThreads(),
-  deviceOutputs: options.deviceOutputs,
-  requireDevice: options.requireDevice,
-  spin: options.spin,
-  aside: options.aside,
-  arena: options.arena ?? arena,
-  arenaBytes: options.arena === undefined ? arenaBytes : undefined,
-  memoryPattern,
-  inPlace: options.inPlace,
-  profile: options.profile,
-});
+const sessionOptions = (
+  { device, threads = defaultThreads(), deviceOutputs, requireDevice, spin, aside, inPlace, profile, arena }: Settled,
+  memory: MemoryOptions,
+): SessionOptions => {
+  const taken = { device, threads, deviceOutputs, requireDevice, spin, aside, inPlace, profile };
+  return { ...taken, ...memory, ...(arena !== undefined && { arena, arenaBytes: undefined }) };
+};
 
 /** The engine's graph, and the numbers of its constants. Where weights are constants the engine finds blocks by itself, but not through a gradient's nodes. */
 async function preparedFor(

@@ -88,7 +88,7 @@ const observed =
         ms: performance.now() - start,
         owner: c.get("owner").name,
         ...more,
-        ...defined({ traceId }),
+        traceId,
       });
       trace?.end(route, status, factsOf(more));
     };
@@ -132,7 +132,8 @@ export function createHandler(options: HandlerOptions): Handler {
     guards({
       rules,
       isOpen: (path) => OPEN.has(path),
-      ...defined({ keys, requestsPerMinute: limits.requestsPerMinute }),
+      keys,
+      requestsPerMinute: limits.requestsPerMinute,
     }),
   );
   addOwnRoutes(scope);

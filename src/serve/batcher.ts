@@ -4,19 +4,14 @@
  */
 import { soon } from "../util/next-turn.js";
 import { timeNow } from "../util/time-now.js";
-import type { CallOptions } from "./engine.js";
+import type { CallOptions, ObservedBatch } from "./engine.js";
 
 export interface BatcherOptions {
   /** rows × size of the largest row, together. A single input may be larger. */
   readonly maxCost: number;
   readonly maxDelayMs: number;
   readonly now?: () => number;
-  readonly observe?: (batch: {
-    readonly rows: number;
-    readonly waiting: number;
-    readonly waitMs: number;
-    readonly runMs: number;
-  }) => void;
+  readonly observe?: (batch: Omit<ObservedBatch, "kind">) => void;
 }
 
 /** The cost of an input: its rows, and the tokens or pixels of the largest. */

@@ -11,7 +11,6 @@ import type { MixedAdapters } from "../nn/index.js";
 import { resolveForUse } from "../ops/index.js";
 import { compile, type DeviceChoice, type Executable } from "../runtime/index.js";
 import { ConfigError } from "../util/errors.js";
-import { defined } from "../util/record.js";
 import { ENGINE_LIMITS, type EngineLimits, type ObservedBatch } from "./engine.js";
 import { LanguageEngine, type LanguageParts } from "./language-engine.js";
 
@@ -46,7 +45,7 @@ function embedderOf(
   const make = (): Promise<Executable> => {
     const states = statesOf(model, input("tokens", [symbol("N"), symbol("T")], "int32"));
     if (states === undefined) throw new ConfigError("model: expected one that gives embeddings, got another");
-    return compile(resolveForUse({ mean: states.mean(1) }), { ...boundWeights(model, weights), ...defined({ threads }) });
+    return compile(resolveForUse({ mean: states.mean(1) }), { ...boundWeights(model, weights), threads });
   };
   return async (ids, adapter) => {
     executable ??= make();
@@ -71,7 +70,7 @@ export async function decoderEngine(
   const { maxStreams, promptChunk, prefixCacheTokens } = { ...ENGINE_LIMITS, ...limits };
   const generator = await ContinuousBatch.create(model, weights, {
     ...use,
-    ...defined({ adapters: adapted?.adapters }),
+    adapters: adapted?.adapters,
     maxStreams,
     promptChunk,
     prefixCacheTokens,
@@ -82,7 +81,7 @@ export async function decoderEngine(
     task: "language-modeling",
     generator,
     embed: embedderOf(model, weights, use.threads, adapted?.adapters),
-    ...defined({ adapters: adapted?.names }),
+    adapters: adapted?.names,
   });
   // The first run of a session takes longer than others.
   await engine.call("generate", {

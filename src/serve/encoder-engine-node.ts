@@ -13,7 +13,6 @@ import type { Encoding, Tokenizer } from "../text/node.js";
 import { loadTokenizer, padTokens } from "../text/node.js";
 import { loadPretrained } from "../train/node.js";
 import { ConfigError } from "../util/errors.js";
-import { defined } from "../util/record.js";
 import { Batcher } from "./batcher.js";
 import type {
   CallOptions,
@@ -35,7 +34,7 @@ function compiled(model: BertModel, weights: ReadonlyMap<string, TensorData>, op
   const present = mask.cast("float32").unsqueeze(2); // [N, T, 1]
   const sum = states.mul(present).sum(1); // [N, D]
   const unit = sum.div(sum.square().sum(1, true).sqrt().add(1e-12));
-  const use = defined({ device: options.device, threads: options.threads, arena: true, aside: true });
+  const use = { device: options.device, threads: options.threads, arena: true, aside: true };
   return compile(resolveForUse({ unit }), { ...use, ...boundWeights(model, weights) });
 }
 

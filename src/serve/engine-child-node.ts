@@ -4,7 +4,6 @@
 import { failureOf } from "../http/http-error.js";
 import type { DeviceChoice } from "../runtime/index.js";
 import { DescentError } from "../util/errors.js";
-import { defined } from "../util/record.js";
 import { timeNow } from "../util/time-now.js";
 import {
   type CallMessage,
@@ -46,7 +45,8 @@ function sentFailure(error: unknown): SentFailure {
 async function open({ path, device, threads, limits, adapters }: OpenMessage): Promise<void> {
   try {
     engine = await openEngine(path, {
-      ...defined({ device: device as DeviceChoice | undefined, threads }),
+      device: device as DeviceChoice | undefined,
+      threads,
       limits,
       adapters,
       observe: (batch) => send({ type: "observed", batch }),

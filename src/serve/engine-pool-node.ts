@@ -18,7 +18,6 @@ import type {
 } from "./engine.js";
 import { EngineProcess, startChild } from "./engine-process-node.js";
 import type { ModelSource, ServedModel } from "./models.js";
-import { defined } from "../util/record.js";
 
 /** A model to serve. */
 export interface ModelSpec {
@@ -260,7 +259,8 @@ export class EnginePool implements ModelSource {
       path,
       limits,
       adapters,
-      ...defined({ device, threads }),
+      device,
+      threads,
       signal: this.#ending.signal,
       takeChild: () => this.#spare.take(),
       observe: (batch) => observe?.(name, batch),

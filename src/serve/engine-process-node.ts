@@ -11,22 +11,16 @@ import type {
   CallOptions,
   Engine,
   EngineCalls,
-  EngineLimits,
   EngineMethod,
   EngineResult,
   ModelDescription,
   ObservedBatch,
 } from "./engine.js";
 import { type FromEngine, type OpenMessage, Outbox, type SentFailure, type ToEngine } from "./engine-messages.js";
-import { defined } from "../util/record.js";
 import { timeNow } from "../util/time-now.js";
 import type { Timing } from "./trace.js";
 
-export interface EngineProcessOptions {
-  readonly path: string;
-  readonly device?: string;
-  readonly threads?: number;
-  readonly limits: Partial<EngineLimits>;
+export interface EngineProcessOptions extends Omit<OpenMessage, "type" | "adapters"> {
   readonly adapters?: readonly AdapterSpec[];
   readonly observe?: (batch: ObservedBatch) => void;
   /** Gives a process that waits for its model; left out, one is started. */
@@ -158,7 +152,8 @@ export class EngineProcess implements Engine {
       path,
       limits,
       adapters,
-      ...defined({ device, threads }),
+      device,
+      threads,
     } satisfies OpenMessage);
   }
 

@@ -10,7 +10,6 @@ import { exists } from "../util/regular-file-node.js";
 import { loadAdapters } from "../train/node.js";
 import type { TextSource } from "../tasks/use/text-generator-node.js";
 import { ConfigError } from "../util/errors.js";
-import { defined } from "../util/record.js";
 import { TaskQueue } from "../util/task-queue.js";
 import { decoderEngine } from "./decoder-engine.js";
 import type { AdapterSpec } from "./engine.js";
@@ -64,8 +63,8 @@ async function adapterFactors(model: DecoderModel, adapters: readonly AdapterSpe
 /** Opens a language model as an engine. Errors: those of `ContinuousBatch.create`; ConfigError for a model that generates no text. */
 export async function languageEngine(path: string, source: TextSource, options: OpenEngineOptions): Promise<LanguageEngine> {
   const { model, weights, tokenizer, endTokens, isTemplated, chat, rewrites } = source;
-  const use = defined({ device: options.device, threads: options.threads, rewrites });
-  const parts = { name: path, tokenizer, endTokens, isTemplated, ...defined({ chat }) };
+  const use = { device: options.device, threads: options.threads, rewrites };
+  const parts = { name: path, tokenizer, endTokens, isTemplated, chat };
   const adapted = options.adapters ?? [];
   if (adapted.length > 0 && !isDecoder(model))
     throw new ConfigError(`--adapter: expected a text generator to adapt, got ${model.constructor.name}`);
@@ -82,7 +81,7 @@ export async function languageEngine(path: string, source: TextSource, options: 
   const adapters = adapted.length === 0 ? undefined : MixedAdapters.into(model, await adapterFactors(model, adapted));
   return decoderEngine(
     { ...parts, model, weights },
-    { ...use, ...defined({ limits: options.limits, observe: options.observe }) },
+    { ...use, limits: options.limits, observe: options.observe },
     adapters && { adapters, names: adapted.map(({ name }) => name) },
   );
 }

@@ -9,7 +9,6 @@ import { tokenBytes } from "../generate/constraint/token-bytes.js";
 import { TextStream } from "../generate/text-stream.js";
 import type { ChatMessage, ChatTemplate, Tokenizer } from "../text/index.js";
 import { ConfigError } from "../util/errors.js";
-import { defined } from "../util/record.js";
 import { timeNow } from "../util/time-now.js";
 import type {
   CallOptions,
@@ -80,8 +79,8 @@ export class LanguageEngine implements Engine, AsyncDisposable {
       ],
       inputs: [{ name: "text_input", dtype: "string", shape: [-1] }],
       outputs: [{ name: "text_output", dtype: "string", shape: [-1] }],
-      ...(Number.isFinite(maxPositions) ? { contextLength: maxPositions } : {}),
-      ...defined({ toolForm: toolFormOf(chat) }),
+      contextLength: Number.isFinite(maxPositions) ? maxPositions : undefined,
+      toolForm: toolFormOf(chat),
       remarks,
     };
   }
@@ -159,11 +158,14 @@ export class LanguageEngine implements Engine, AsyncDisposable {
       seed,
       owner,
       adapter: this.#adapterNumber(params.adapter),
-      ...defined({ topP, topK, frequencyPenalty, presencePenalty, logprobs, signal }),
-      ...(logitBias === undefined
-        ? {}
-        : { logitBias: new Map(Object.entries(logitBias).map(([id, bias]) => [Number(id), bias])) }),
-      ...(format === undefined ? {} : { constraint: this.#constraint(format) }),
+      topP,
+      topK,
+      frequencyPenalty,
+      presencePenalty,
+      logprobs,
+      signal,
+      logitBias: logitBias && new Map(Object.entries(logitBias).map(([id, bias]) => [Number(id), bias])),
+      constraint: format && this.#constraint(format),
     };
   }
 
@@ -194,7 +196,7 @@ export class LanguageEngine implements Engine, AsyncDisposable {
       if (isStopped) break;
       const piece = await text.push(each.token);
       if (piece !== "" || params.logprobs !== undefined)
-        onEvent?.({ text: piece, ...(params.logprobs === undefined ? {} : { logprobs: [this.#told(each)] }) });
+        onEvent?.({ text: piece, logprobs: params.logprobs === undefined ? undefined : [this.#told(each)] });
       if (text.stopped) break;
     }
     const rest = await text.finish();

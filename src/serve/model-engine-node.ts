@@ -19,7 +19,6 @@ import { givenInputs, inputKind } from "../tasks/use/given-inputs-node.js";
 import { openModel } from "../tasks/use/open-node.js";
 import { TracedModel } from "../tasks/use/trained-node.js";
 import { ConfigError, DataError, SessionError, UnsupportedOpError } from "../util/errors.js";
-import { defined } from "../util/record.js";
 import { TaskQueue } from "../util/task-queue.js";
 import type { Cost } from "./batcher.js";
 import { Batcher } from "./batcher.js";
@@ -104,38 +103,30 @@ const plain = (value: unknown): unknown => {
 };
 
 /** An arena: a run of 13 texts by BERT of 4 layers × 256 took 17.4 ms without, and 15.1 with it. Aside: what comes meanwhile is read and made ready. */
-const useOf = ({ device, threads }: UseOptions): UseOptions => defined({ device, threads, arena: true, aside: true });
+const useOf = ({ device, threads }: UseOptions): UseOptions => ({ device, threads, arena: true, aside: true });
+
+interface Parts {
+  readonly path: string;
+  readonly limits: EngineLimits;
+  readonly trained: TrainedModel | undefined;
+  /** The model that answers: with its number of rows free, where it can be had so. */
+  readonly answering: TrainedModel | undefined;
+  readonly tensors: TensorSide | undefined;
+  readonly remarks: readonly string[];
+  readonly options: OpenEngineOptions;
+}
 
 /** A trained model, or a file of tensors alone. */
 export class ModelEngine implements OwnedEngine {
   readonly description: ModelDescription;
-  readonly #path: string;
-  readonly #limits: EngineLimits;
-  readonly #trained: TrainedModel | undefined;
-  /** The model that answers: with its number of rows free, where it can be had so. */
-  readonly #answering: TrainedModel | undefined;
-  readonly #tensors: TensorSide | undefined;
+  readonly #parts: Parts;
   readonly #batcher: Batcher<Dataset, Answer[]> | undefined;
   /** Explanations take long: one request's at a time. */
   readonly #explaining = new TaskQueue();
-  readonly #options: UseOptions;
 
-  private constructor(parts: {
-    readonly path: string;
-    readonly limits: EngineLimits;
-    readonly trained: TrainedModel | undefined;
-    readonly answering: TrainedModel | undefined;
-    readonly tensors: TensorSide | undefined;
-    readonly remarks: readonly string[];
-    readonly options: OpenEngineOptions;
-  }) {
-    const { path, limits, trained, answering, tensors, options } = parts;
-    this.#path = path;
-    this.#limits = limits;
-    this.#trained = trained;
-    this.#answering = answering;
-    this.#tensors = tensors;
-    this.#options = defined({ device: options.device, threads: options.threads });
+  private constructor(parts: Parts) {
+    const { limits, answering, options } = parts;
+    this.#parts = parts;
     this.description = describe(parts);
     if (answering === undefined) return;
     const isImage = inputKind(answering) === "image";
@@ -184,7 +175,7 @@ export class ModelEngine implements OwnedEngine {
       return [name, fromNumbers(dtype, dims, new Float64Array(sizeOf(dims)))] as const;
     });
     try {
-      if (inputs.every(({ dtype }) => dtype !== "string")) await this.#tensors?.run(Object.fromEntries(zeros));
+      if (inputs.every(({ dtype }) => dtype !== "string")) await this.#parts.tensors?.run(Object.fromEntries(zeros));
       if (this.description.takes === "text") await this.#predict({ instances: ["a"] });
     } catch {
       // What a model says of zeros is nobody's business: it may want longer texts.
@@ -204,17 +195,17 @@ export class ModelEngine implements OwnedEngine {
 
   /** The model that answers. ConfigError where there are tensors alone. */
   get #model(): TrainedModel {
-    if (this.#answering !== undefined) return this.#answering;
+    if (this.#parts.answering !== undefined) return this.#parts.answering;
     throw new ConfigError("model: expected one of a task, got a file of tensors alone; use /v2/models/NAME/infer");
   }
 
   async #predict({ instances }: PredictParams, options: CallOptions = {}): Promise<PredictResult> {
     const model = this.#model;
-    this.#expectCount(instances.length, this.#limits.maxInstances);
-    const { examples, notes = [] } = await givenInputs(model, instances, this.#limits);
+    this.#expectCount(instances.length, this.#parts.limits.maxInstances);
+    const { examples, notes = [] } = await givenInputs(model, instances, this.#parts.limits);
     const own = await (this.#batcher as Batcher<Dataset, Answer[]>).add(examples, costOf(examples), options);
     const { present } = nodeTaskNamed(model.task.name);
-    const answers = (await present?.answers?.(this.#trained ?? model, own, { run: this.#path, examples })) ?? own;
+    const answers = (await present?.answers?.(this.#parts.trained ?? model, own, { run: this.#parts.path, examples })) ?? own;
     return { answers: answers.map((answer) => plain(answer) as Answer), notes };
   }
 
@@ -223,26 +214,22 @@ export class ModelEngine implements OwnedEngine {
   }
 
   #explain(params: ExplainParams, signal?: AbortSignal): Promise<ExplainedInstance[]> {
-    this.#expectCount(params.instances.length, this.#limits.maxExplained);
-    const { maxSamples } = this.#limits;
+    this.#expectCount(params.instances.length, this.#parts.limits.maxExplained);
+    const { maxSamples } = this.#parts.limits;
     if ((params.samples ?? 0) > maxSamples) throw new DataError(`samples: expected at most ${maxSamples}, got ${params.samples}`);
     return this.#explaining.run(() => this.#explained(params, signal));
   }
 
   async #explained({ instances, method, target, samples, seed = 1, picture }: ExplainParams, signal?: AbortSignal) {
     signal?.throwIfAborted();
-    const model = this.#trained ?? this.#model;
+    const model = this.#parts.trained ?? this.#model;
     const methods = method === undefined ? [] : methodsNamed(method);
     if (methods.length > 1) throw new DataError(`method: expected one, got ${methods.length}`);
-    const inputs = await givenInputs(model, instances, this.#limits);
-    const rows = await backgroundOf(model, this.#path, undefined, seed).catch(() => undefined);
-    const request: ExplainRequest = {
-      methods,
-      question: { run: this.#path, ...defined({ target }) },
-      seed,
-      ...this.#options,
-      ...defined({ samples, rows }),
-    };
+    const inputs = await givenInputs(model, instances, this.#parts.limits);
+    const { path, options } = this.#parts;
+    const rows = await backgroundOf(model, path, undefined, seed).catch(() => undefined);
+    const { device, threads } = options;
+    const request: ExplainRequest = { methods, question: { run: path, target }, seed, device, threads, samples, rows };
     const { explanations } = await explainInputs(model, inputs, request);
     return Promise.all(
       explanations.map(async (one): Promise<ExplainedInstance> => {
@@ -252,7 +239,7 @@ export class ModelEngine implements OwnedEngine {
           method: one.method,
           target: label,
           score,
-          ...defined({ gap }),
+          gap,
           ...(one.view.input.kind === "image"
             ? { map: { height, width, values: Array.from(pixelMap(one)) } }
             : {
@@ -262,26 +249,26 @@ export class ModelEngine implements OwnedEngine {
                 })),
               }),
           remarks: one.remarks,
-          ...(picture === true ? { picture: await explanationSvg([one], "en") } : {}),
+          picture: picture === true ? await explanationSvg([one], "en") : undefined,
         };
       }),
     );
   }
 
   async #infer({ inputs }: InferParams): Promise<InferResult> {
-    if (this.#tensors === undefined)
+    if (this.#parts.tensors === undefined)
       throw new ConfigError(`model: expected one with tensors, got one of ${this.description.task}; use /predict`);
     const given = Object.fromEntries(inputs.map(({ name, data }) => [name, data]));
-    const outputs = await this.#tensors.run(given).catch((error: unknown) => {
+    const outputs = await this.#parts.tensors.run(given).catch((error: unknown) => {
       throw refusedValues(error) ?? error;
     });
     return { outputs: Object.entries(outputs).map(([name, data]) => ({ name, data })) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#tensors?.dispose();
-    if (this.#answering !== this.#trained) await this.#answering?.dispose();
-    await this.#trained?.dispose();
+    await this.#parts.tensors?.dispose();
+    if (this.#parts.answering !== this.#parts.trained) await this.#parts.answering?.dispose();
+    await this.#parts.trained?.dispose();
   }
 }
 
@@ -334,17 +321,7 @@ async function answersTogether(model: TrainedModel, parts: readonly Dataset[]): 
   return parts.map((part) => answers.slice(start, (start += part.length)));
 }
 
-function describe({
-  trained,
-  answering,
-  tensors,
-  remarks,
-}: {
-  readonly trained: TrainedModel | undefined;
-  readonly answering: TrainedModel | undefined;
-  readonly tensors: TensorSide | undefined;
-  readonly remarks: readonly string[];
-}): ModelDescription {
+function describe({ trained, answering, tensors, remarks }: Parts): ModelDescription {
   const info = answering?.info as
     | {
         readonly classes?: readonly string[];
@@ -363,7 +340,8 @@ function describe({
     ],
     inputs: tensors?.inputs ?? [],
     outputs: tensors?.outputs ?? [],
-    ...defined({ classes: info?.classes, columns }),
+    classes: info?.classes,
+    columns,
     remarks,
   };
 }

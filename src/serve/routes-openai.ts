@@ -31,7 +31,7 @@ const textOf = (content: Message["content"]): string =>
 /** A message as templates know it. */
 function templated(message: Message): Record<string, unknown> {
   const { role, name } = message;
-  const common = { role: role === "developer" ? "system" : role, content: textOf(message.content), ...defined({ name }) };
+  const common = { role: role === "developer" ? "system" : role, content: textOf(message.content), name };
   if (message.role === "tool") return { ...common, tool_call_id: message.tool_call_id };
   if (message.role !== "assistant" || message.tool_calls === null || message.tool_calls === undefined) return common;
   const calls = message.tool_calls.map((call) => {
@@ -105,7 +105,7 @@ async function chat(scope: RouteScope, c: RouteContext): Promise<Response> {
   const engine = await scope.engineOf(c, model);
   const tools = given.tool_choice === "none" ? undefined : (given.tools ?? undefined);
   const messages = given.messages.map(templated);
-  const prompt = await scope.call(c, model, "conversation", { messages, ...defined({ tools }) });
+  const prompt = await scope.call(c, model, "conversation", { messages, tools });
   const format = formatOf({ ...given, tools }, engine);
   const sampling = samplingOf(given, c.get("owner").name);
   const { logprobs: wantsLogprobs, top_logprobs: top } = given;
@@ -113,8 +113,9 @@ async function chat(scope: RouteScope, c: RouteContext): Promise<Response> {
     prompt,
     isConversation: true,
     ...sampling,
-    ...defined({ maxTokens: given.max_completion_tokens ?? given.max_tokens ?? undefined, format }),
-    ...(wantsLogprobs === true ? { logprobs: top ?? 0 } : {}),
+    maxTokens: given.max_completion_tokens ?? given.max_tokens ?? undefined,
+    format,
+    logprobs: wantsLogprobs === true ? (top ?? 0) : undefined,
   };
   const form = tools === undefined ? undefined : engine.description.toolForm;
   const calls = (choice: Choice) => (form === undefined ? { calls: [], rest: choice.text } : toolCallsIn(choice.text, form));
@@ -133,7 +134,7 @@ async function chat(scope: RouteScope, c: RouteContext): Promise<Response> {
       const content = made.length > 0 && rest === "" ? null : rest;
       return {
         index: choice.index,
-        message: { role: "assistant", content, refusal: null, ...(made.length > 0 ? { tool_calls: made } : {}) },
+        message: { role: "assistant", content, refusal: null, tool_calls: made.length > 0 ? made : undefined },
         logprobs: likely(choice.logprobs),
         finish_reason: made.length > 0 ? "tool_calls" : choice.finish,
       };

@@ -51,7 +51,7 @@ async function requestOf<T extends { readonly instances: readonly Instance[] }>(
   if (type.startsWith("image/") || type.startsWith("application/octet-stream") || type.startsWith("text/plain")) {
     const given = type.startsWith("text/") ? utf8(bytes, "body") : bytes;
     const { model, version } = c.req.query();
-    return { ...parseWith(schema, { ...defined({ model, version }), instances: [""] }, "body"), instances: [given] };
+    return { ...parseWith(schema, { model, version, instances: [""] }, "body"), instances: [given] };
   }
   return parseBody(schema, bytes);
 }
@@ -63,7 +63,7 @@ function listed({ name, version, isReady, failure, engine }: ServedModel) {
     name,
     version,
     ready: isReady,
-    ...defined({ failure: failure === undefined ? undefined : "it did not load; the log says why" }),
+    failure: failure && "it did not load; the log says why",
     ...about,
   };
 }

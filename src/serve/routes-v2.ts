@@ -8,7 +8,6 @@ import { shown } from "../http/shown.js";
 import { type DType, fromNumbers, isStringData } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import { joinBytes } from "../util/join-arrays.js";
-import { defined } from "../util/record.js";
 import { parseWith } from "../util/schema.js";
 import type { ModelDescription, NamedTensor, PredictResult, TensorSpec } from "./engine.js";
 import type { ServedModel } from "./models.js";
@@ -139,7 +138,7 @@ function respond(model: ServedModel, request: InferRequest, outputs: readonly Na
   const json = JSON.stringify({
     model_name: model.name,
     model_version: model.version,
-    ...defined({ id: request.id }),
+    id: request.id,
     outputs: described,
   });
   if (raw.length === 0) return new Response(json, { headers: { "content-type": "application/json" } });

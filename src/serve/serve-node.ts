@@ -3,38 +3,31 @@
  */
 import { readFile } from "node:fs/promises";
 import { ApiKeys } from "../http/keys.js";
+import type { ListenOptions } from "../http/listen-node.js";
 import { listen } from "../http/listen-node.js";
 import { isLoopback, LOOPBACK_HOSTS, type OriginRules } from "../http/origin.js";
 import { ConfigError } from "../util/errors.js";
 import { fileReason } from "../util/file-reason.js";
-import { defined } from "../util/record.js";
 import { descentVersion } from "../util/version-node.js";
 import { createHandler } from "./app.js";
 import type { EngineLimits } from "./engine.js";
-import { EnginePool, type ModelSpec } from "./engine-pool-node.js";
+import { EnginePool, type ModelSpec, type PoolOptions } from "./engine-pool-node.js";
 import { type LogLevel, NodeObserver } from "./logs-metrics-node.js";
 import type { HttpLimits } from "./route.js";
 import { openTracing } from "./traces-node.js";
 
 /** Options of a server: address, certificates, keys, limits. */
-export interface ServeOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly tls?: { readonly certificate: string; readonly key: string };
+export interface ServeOptions
+  extends Omit<ListenOptions, "maxConnections">, Pick<PoolOptions, "device" | "threads" | "memoryLimitBytes"> {
   /** A file of keys (`ApiKeys.parse`). */
   readonly keys?: string;
   readonly allowHosts?: readonly string[];
   readonly allowOrigins?: readonly string[];
   readonly http?: Partial<HttpLimits>;
   readonly engines?: Partial<EngineLimits>;
-  readonly device?: string;
-  readonly threads?: number;
-  readonly memoryLimitBytes?: number;
   readonly logLevel?: LogLevel;
   /** Ends engines while their models load; the server is there to be closed. */
   readonly signal?: AbortSignal;
-  /** The process does nothing else: see `ListenOptions`. */
-  readonly ownsProcess?: boolean;
 }
 
 /** A server at work. */
@@ -60,9 +53,9 @@ async function keysIn(path: string): Promise<ApiKeys> {
 
 /** On the loopback interface only this machine's names are answered. */
 function rulesFor({ host, allowHosts = [], allowOrigins = [] }: ServeOptions): OriginRules {
-  const own = isLoopback(host) ? LOOPBACK_HOSTS : [];
-  const hosts = [...own, ...allowHosts.map((name) => name.toLowerCase())];
-  return { origins: allowOrigins, ...(hosts.length === 0 ? {} : { hosts: isLoopback(host) ? hosts : [...hosts, host] }) };
+  const hosts = allowHosts.map((name) => name.toLowerCase());
+  if (isLoopback(host)) return { origins: allowOrigins, hosts: [...LOOPBACK_HOSTS, ...hosts] };
+  return { origins: allowOrigins, hosts: hosts.length === 0 ? undefined : [...hosts, host] };
 }
 
 /** Starts a server; it answers that it is not ready while models load. Errors: those of `EnginePool`, `ApiKeys.parse` and `listen`. */
@@ -74,12 +67,8 @@ export async function startServer(specs: readonly ModelSpec[], options: ServeOpt
     underWay: () => state.underWay(),
   });
   const pool = new EnginePool(specs, {
-    ...defined({
-      limits: options.engines,
-      device: options.device,
-      threads: options.threads,
-      memoryLimitBytes: options.memoryLimitBytes,
-    }),
+    ...options,
+    limits: options.engines,
     observe: (model, batch) => observer.batch(model, batch),
     log: (event, details) => observer.event(event, details),
   });
@@ -89,12 +78,14 @@ export async function startServer(specs: readonly ModelSpec[], options: ServeOpt
     rules: rulesFor(options),
     observer,
     version,
-    ...defined({ limits: options.http, keys, tracing: await openTracing(version) }),
+    limits: options.http,
+    keys,
+    tracing: await openTracing(version),
   });
   state.models = () => pool.list();
   state.underWay = handler.underWay;
-  const { host, port, tls, ownsProcess, signal } = options;
-  const listening = await listen(handler.fetch, { host, port, ...defined({ tls, ownsProcess }) });
+  const { signal } = options;
+  const listening = await listen(handler.fetch, options);
   const leave = (): void => void pool.stop(0);
   if (signal?.aborted === true) leave();
   else signal?.addEventListener("abort", leave);

@@ -3,12 +3,11 @@
  */
 import { kebabCase } from "../util/option.js";
 import { own } from "../util/record.js";
-import { formatTable } from "../util/text.js";
+import { formatTable, shellQuote } from "../util/text.js";
 import type { NoiseTest } from "./noise.js";
 import { testBest } from "./noise.js";
 import type { Recipe } from "./recipe.js";
 import type { Outcome } from "./schedule.js";
-import { shellQuote } from "../util/text.js";
 import { mean } from "../util/vectors.js";
 import { scoreOf } from "./schedule.js";
 import type { Choice, Setting } from "./space.js";
@@ -63,8 +62,8 @@ function trialOf(recipe: Recipe, setting: Setting, index: number, outcomes: read
     scores,
     mean: isWhole ? score : undefined,
     deviation: isWhole ? deviation(scores as number[]) : undefined,
-    ...(epochs === undefined ? {} : { epochs }),
-    ...(remark === undefined ? {} : { remark }),
+    epochs,
+    remark,
   };
 }
 
@@ -97,7 +96,7 @@ export function resultOf(recipe: Recipe, settings: readonly Setting[], outcomes:
     equals.map((trial) => trial.scores as readonly number[]),
     recipe.mode,
   );
-  return { recipe, trials, ...(test === undefined ? {} : { test }), command: commandOf(recipe, trials[0] as Trial) };
+  return { recipe, trials, test, command: commandOf(recipe, trials[0] as Trial) };
 }
 
 /** A figure with the digits that a person reads. */

@@ -2,9 +2,8 @@
  * @module `train(model, { data, loss, optimizer, … })`: any model on any data in memory, with everything in between chosen for you. Built
  * from `trainingStep` and `trainRun`, which take over where a choice does not fit. Node's (`train-model-node.ts`) takes files and names too.
  */
-import type { Batch, Dataset, TableSource } from "../data/index.js";
+import type { Batch, Dataset, TableSource, BatchFetcher } from "../data/index.js";
 import { checkLabelRange, isText, refuseGaps } from "../data/index.js";
-import type { BatchFetcher } from "../data/index.js";
 import type { Layer, Tensor, TensorData } from "../graph/index.js";
 import { input as symbolic, isFloat } from "../graph/index.js";
 import type { Loss } from "../losses/index.js";

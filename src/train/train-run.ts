@@ -6,18 +6,18 @@ import * as z from "zod";
 import type { Dataset } from "../data/index.js";
 import { DataLoader, readSafetensors, safetensorsPieces } from "../data/index.js";
 import type { TensorData } from "../graph/index.js";
-import type { DeviceChoice, Runtime } from "../runtime/index.js";
 import { ConfigError } from "../util/errors.js";
 import { parseJsonWith } from "../util/schema.js";
 import type { Progress } from "../run/progress.js";
 import type { Checkpoint, RunWriter } from "../run/run-folder-node.js";
 import { firstEvent, scalarsEvent } from "../run/tensorboard.js";
 import type { ParallelPlan } from "./parallel.js";
+import type { InitOptions } from "./state.js";
 import { TrainingState } from "./state.js";
 import { withoutCodes } from "./quantized-base.js";
 import type { TrainingStep } from "./step.js";
 import type { Metrics } from "../metrics/index.js";
-import type { Callback, FitResult, Monitor, TrainerProgress } from "./trainer.js";
+import type { Callback, FitOptions, FitResult, TrainerProgress } from "./trainer.js";
 import { fit, trainerProgressSchema } from "./trainer.js";
 
 /** Files of a checkpoint. */
@@ -33,36 +33,26 @@ export const BASE_FILE = "base.safetensors";
 const trainerFileSchema = z.object({ seed: z.number(), progress: trainerProgressSchema });
 
 /** Options of `trainRun`. */
-export interface TrainRunOptions {
+export interface TrainRunOptions
+  extends
+    Omit<FitOptions, "state" | "evaluate" | "loader" | "from">,
+    Pick<InitOptions, "device" | "threads" | "runtime" | "weights"> {
   readonly step: TrainingStep;
   readonly train: Dataset;
   readonly batchSize: number;
-  /** Updates in all. */
-  readonly totalSteps: number;
   readonly seed: number;
-  readonly device?: DeviceChoice;
-  readonly threads?: number;
-  readonly runtime?: Runtime;
   /** Measures a state, after each epoch and at the end; told the state once. */
   readonly evaluate?: (state: TrainingState) => Promise<() => Promise<Metrics>>;
-  readonly monitor?: Monitor;
-  readonly patience?: number;
-  readonly evaluateEvery?: number;
-  readonly checkpointEvery?: number;
-  readonly signal?: AbortSignal;
   readonly progress?: Progress;
   readonly writer?: RunWriter;
   /** The checkpoint to resume from. */
   readonly checkpoint?: Checkpoint;
-  /** Weights to start from in place of the initializers'. */
-  readonly weights?: ReadonlyMap<string, TensorData> | undefined;
   /** Called once the state has its weights, so that nobody needs to keep `weights`. */
   readonly onWeightsTaken?: () => void;
   /** Frozen weights are written once for the whole run, and checkpoints hold what is learned: for adapters of a base in codes. */
   readonly baseApart?: boolean;
   /** Weighted or balanced sampling and the like; batchSize, seed, shuffle and dropLast are set here. */
   readonly loader?: Partial<ConstructorParameters<typeof DataLoader>[1]>;
-  readonly callbacks?: readonly Callback[];
   /** The division of the training among processes; the step is one of its `allPasses`. */
   readonly parallel?: ParallelPlan;
   /** Called with the state that has been trained, before it is given back; not after an interruption. */
@@ -229,19 +219,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainedRun> {
       ...(options.callbacks ?? []),
       ...(options.watch === undefined ? [] : [await options.watch(state)]),
     ];
-    const result = await fit({
-      state,
-      loader,
-      totalSteps: options.totalSteps,
-      callbacks,
-      evaluate,
-      monitor: options.monitor,
-      patience: options.patience,
-      evaluateEvery: options.evaluateEvery,
-      checkpointEvery: options.checkpointEvery,
-      signal: options.signal,
-      from: resumed?.progress,
-    });
+    const result = await fit({ ...options, state, loader, callbacks, evaluate, from: resumed?.progress });
     progress?.finish();
     if (result.ended !== "interrupted") await options.afterFit?.(state, loader, result);
     return { ...result, state };

@@ -6,6 +6,7 @@
  * not applied; embedded JPEG and PNG are refused.
  */
 import { DataError } from "../util/errors.js";
+import type { Pixels } from "./pixels.js";
 
 /** The header of a bitmap. */
 export interface BmpHeader {
@@ -16,11 +17,8 @@ export interface BmpHeader {
 }
 
 /** A decoded bitmap: interleaved 8-bit values, grey, RGB or RGBA. */
-export interface BmpPixels {
-  readonly width: number;
-  readonly height: number;
+export interface BmpPixels extends Pixels {
   readonly channels: 1 | 3 | 4;
-  readonly data: Uint8Array;
 }
 
 interface Layout extends BmpHeader {

@@ -2,7 +2,8 @@
  * @module Texts in files of their own, in folders that are called by their class, as the IMDB reviews and the 20 newsgroups come.
  */
 import { join } from "node:path";
-import type { ClassFile, ExampleFiles, FilesByPart } from "../class-folders-node.js";
+import type { ImageEntry } from "../images/encoded.js";
+import type { ExampleFiles, FilesByPart } from "../class-folders-node.js";
 import { archivedClasses, checkClasses, partsOf, readClassFolders } from "../class-folders-node.js";
 import { checkEncoding, encodingName, guessEncoding, isUtf8, markedEncoding, streamDecoder } from "../csv/encoding.js";
 import { Dataset } from "../dataset.js";
@@ -63,7 +64,7 @@ class Decoder {
   }
 }
 
-async function bytesOf(files: readonly ClassFile[]): Promise<Uint8Array[]> {
+async function bytesOf(files: readonly ImageEntry[]): Promise<Uint8Array[]> {
   const all: Uint8Array[] = [];
   for (let at = 0; at < files.length; at += AT_ONCE)
     all.push(
@@ -78,7 +79,7 @@ async function bytesOf(files: readonly ClassFile[]): Promise<Uint8Array[]> {
 
 /** The files of parts without those of no class, where there are others. */
 function labelled(byPart: FilesByPart): { files: FilesByPart; left: number } {
-  const isLabelled = ({ label }: ClassFile): boolean => !UNLABELLED.has(label.toLowerCase());
+  const isLabelled = ({ label }: ImageEntry): boolean => !UNLABELLED.has(label.toLowerCase());
   const files = new Map(
     [...byPart].map(([part, all]) => [part, all.filter(isLabelled)] as const).filter(([, kept]) => kept.length > 0),
   );
@@ -117,6 +118,6 @@ export async function textsBelow(
     (entry) => entry.isFile() && isOwn([entry.name]) && TEXTS.isExample(entry.name),
   );
   const names = found.map((entry) => join(entry.parentPath, entry.name)).sort();
-  const files = names.map((source): ClassFile => ({ source, label: "" }));
+  const files = names.map((source): ImageEntry => ({ source, label: "" }));
   return { names, texts: new Decoder(folder, undefined).decode(await bytesOf(files)) };
 }

@@ -9,10 +9,10 @@ import { decodeHead, markedEncoding } from "../csv/encoding.js";
 import { concatenate, Dataset } from "../dataset.js";
 import { isGzip, readFileBytes, unwrapGzip } from "../files-node.js";
 import type { ColumnRoles } from "../guess.js";
-import type { Parts } from "../parts.js";
-import type { PartName } from "../parts.js";
+import type { Parts, PartName } from "../parts.js";
 import { partNamed } from "../parts.js";
 import { DataError } from "../../util/errors.js";
+import type { LoadedData } from "../load-node.js";
 import type { FileTree } from "../images/file-tree-node.js";
 import { checkLabels } from "../labels.js";
 import type { TableOptions } from "../readers/table-file-node.js";
@@ -51,13 +51,8 @@ export interface TextOptions
 }
 
 /** A text data set as it was read. */
-export interface TextSource {
-  readonly name: string;
+export interface TextSource extends Pick<LoadedData, "name" | "roles" | "task" | "badRows" | "notes"> {
   readonly parts: Parts;
-  readonly roles: ColumnRoles;
-  readonly task: DataTask;
-  readonly badRows: number;
-  readonly notes: readonly string[];
 }
 
 type Format = "rasa" | "conll" | "propositions" | "spans" | "span-table" | "tokens" | "token-table" | "labelled-lines" | "plain";
@@ -228,7 +223,9 @@ async function readTagged(
     asText: true,
     // No word is a missing value: `null` and `NA` are words.
     missing: [],
-    ...defined({ encoding, delimiter, skipBadRows }),
+    encoding,
+    delimiter,
+    skipBadRows,
   });
   const rows = Array.from({ length: table.data.length }, (_, i) => ({ value: table.data.row(i), place: `row ${i + 1}` }));
   if (format === "span-table") {

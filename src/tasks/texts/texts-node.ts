@@ -10,20 +10,15 @@ import { textsBelow } from "../../data/text/class-texts-node.js";
 import { looksLabelled, withoutLabels } from "../../data/text/fasttext.js";
 import { ConfigError, DataError } from "../../util/errors.js";
 import { expectInputs } from "../shared/inputs.js";
-import type { Finished, InputOptions, NodeTask, ReadOptions, Started } from "../task-node.js";
+import type { Finished, InputOptions, NamedInputs, NodeTask, ReadOptions, Started } from "../task-node.js";
 import type { TaskOptions } from "../task.js";
 import { loadTokenizer } from "../../text/node.js";
 import type { TextInfo } from "./texts.js";
 import { TOKENIZERS } from "./texts.js";
 
 /** Texts, each with what it is called in an answer; `rows` are what a table has besides. */
-export interface ReadTextInputs {
+export interface ReadTextInputs extends Omit<NamedInputs, "examples"> {
   readonly texts: readonly string[];
-  readonly names: readonly string[];
-  readonly rows?: Dataset;
-  readonly badRows: number;
-  /** Findings about the files of tables. */
-  readonly notes?: readonly string[];
 }
 
 const linesOf = (content: string): string[] => content.split(/\r?\n/).filter((line) => line.trim() !== "");
@@ -45,10 +40,10 @@ async function readTableTexts(path: string, options: TextReading): Promise<ReadT
     skipBadRows,
     signal,
     ...tableReading(options),
-    ...(schema === undefined ? {} : { schema }),
+    schema,
   });
   const { data, raw, badRows } = read;
-  const roles = guessRoles(data, textColumn === undefined ? {} : { usualText: textColumn });
+  const roles = guessRoles(data, { usualText: textColumn });
   if (roles.text === undefined) throw new DataError(`${path}: expected a column of texts, got ${data.names.join(", ")}`);
   const columns = joinedColumns(data, roles.text);
   const texts = joinTexts(data, columns).map((value, i) => {
@@ -104,7 +99,7 @@ export async function readTexts(inputs: readonly string[], options: TextReading 
   return {
     texts,
     names: read.flatMap((part) => part.names),
-    ...(read.length === 1 && only?.rows !== undefined ? { rows: only.rows } : {}),
+    rows: read.length === 1 ? only?.rows : undefined,
     badRows: read.reduce((sum, part) => sum + part.badRows, 0),
     notes: read.flatMap(({ notes = [] }) => notes),
   };

@@ -3,25 +3,18 @@
  */
 import type { Json, Optimizer, StatePrecision } from "../../optim/index.js";
 import type { OptimizerChoice } from "../options.js";
+import type { TrainingDefaults } from "../task.js";
 import { OPTIMIZERS, weightBound } from "../options.js";
 import { chain, clipByGlobalNorm, optimizerFrom, scheduleFrom, weightClipping } from "../../optim/index.js";
 
-export interface OptimizerOptions {
+export interface OptimizerOptions extends Pick<
+  TrainingDefaults,
+  "lr" | "weightDecay" | "beta1" | "beta2" | "finalLrFraction" | "warmupSteps" | "clipNorm"
+> {
   /** As on the command line: `adamw`, `sgd`, … */
   readonly optimizer: string;
   /** As on the command line: `one-cycle`, `inverse-square-root`, … */
   readonly schedule: string;
-  /** Learning rate at its peak. */
-  readonly lr: number;
-  readonly weightDecay: number;
-  /** Decay of Adam's running mean of the gradient. */
-  readonly beta1?: number;
-  /** Decay of Adam's running mean of the squared gradient. */
-  readonly beta2?: number;
-  /** The learning rate at which a cosine or linear schedule ends, as a fraction of the peak. */
-  readonly finalLrFraction?: number;
-  readonly warmupSteps?: number;
-  readonly clipNorm?: number;
   /** As on the command line: `0.5`, `99%`. */
   readonly clipWeights?: string;
   /** The precision of large parameters' state: `float32` or `int8`. */

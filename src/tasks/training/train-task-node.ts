@@ -1,8 +1,9 @@
 /**
  * @module A task trained into a run folder, from a data set's name to a report: what `descent train` does.
  */
+import type { SetupContext } from "./read-data-node.js";
 import { join } from "node:path";
-import type { LoadedData, WorkerFetcher } from "../../data/node.js";
+import type { WorkerFetcher } from "../../data/node.js";
 import { constant, symbol } from "../../graph/index.js";
 import type { Lora, Module } from "../../nn/index.js";
 import type { ProcessGroup } from "../../parallel/index.js";
@@ -51,25 +52,21 @@ import { ConfigError } from "../../util/errors.js";
 import { defined } from "../../util/record.js";
 
 /** The run's folder, progress and signals. */
-export interface TrainTaskContext {
+export interface TrainTaskContext extends Pick<SetupContext, "change" | "signal" | "group"> {
   readonly out: string;
   readonly overwrite?: boolean;
   /** Goes on with this run: its own configuration counts, not the options. */
   readonly resume?: string;
   readonly command?: string;
-  readonly signal?: AbortSignal;
   /** Held while an interrupt is answered with a checkpoint. */
   readonly hold?: () => Disposable;
   /** `always`: even with --quiet. */
   readonly note?: (text: string, always?: boolean) => void;
   readonly progress?: (options: ProgressOptions) => Progress;
   readonly checkpointEvery?: number;
-  readonly change?: ((data: LoadedData) => Promise<LoadedData>) | undefined;
   readonly onStep?: Callback["onStep"];
   /** Leave the model alone behind: nothing is measured or explained, there is no summary and no report. */
   readonly onlyModel?: boolean;
-  /** The processes that train together: rank 0 writes the run and says what there is to say. */
-  readonly group?: ProcessGroup;
 }
 
 /** End of a training: its folder, figures, and why it ended. */
@@ -84,7 +81,7 @@ export interface TrainTaskResult {
 const inUse = (training: TaskContext<TaskInfo>): TaskContext<TaskInfo> => ({
   ...training,
   use: "eval",
-  ...(training.length === undefined ? {} : { length: symbol("T") }),
+  length: training.length && symbol("T"),
 });
 
 /** A closure that measures a state on the validation part. */
@@ -157,11 +154,12 @@ function dividedNote({ group, exact, microBatch }: ParallelPlan): string {
 const configOf = async (setup: TrainingSetup, command: string | undefined): Promise<RunConfig> => ({
   descent: await descentVersion(),
   task: setup.task.name,
-  ...(command === undefined ? {} : { command }),
+  command,
   options: defined({ ...setup.resolved, task: undefined }),
   model: setup.modelName,
   info: setup.prepared.info,
-  ...defined({ adapters: setup.adapters, norms: setup.norms }),
+  adapters: setup.adapters,
+  norms: setup.norms,
   notes: setup.notes,
 });
 
@@ -286,7 +284,7 @@ async function finish(
     device,
     threads: resolved.threads,
     // As for those that measure on the way (`TrainingState.evaluator`).
-    ...(task.buckets === undefined ? {} : { arena: true }),
+    arena: task.buckets && true,
   });
   await using used = best;
   // PEFT knows no graph.

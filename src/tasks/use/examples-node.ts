@@ -1,8 +1,7 @@
 /**
  * @module Examples for a trained model: data with targets to measure on, and inputs without to answer.
  */
-import type { Dataset } from "../../data/node.js";
-import type { LoadOptions, TableReading } from "../../data/node.js";
+import type { Dataset, LoadOptions } from "../../data/node.js";
 import { KNOWN_DATASETS, loadData, parseFold, tableReading } from "../../data/node.js";
 import type { RunConfig } from "../../run/run-folder.js";
 import { ConfigError } from "../../util/errors.js";
@@ -13,24 +12,16 @@ import type { TrainedModel } from "../trained-model.js";
 import type { AnyTask, TaskInfo } from "../task.js";
 import { inWindows } from "../shared/windows.js";
 import { readingInfo } from "./checked-info.js";
-import { defined } from "../../util/record.js";
 
 /** Options of examples that a run is measured on. */
-export interface ExamplesOptions extends TableReading {
+export interface ExamplesOptions extends Omit<InputOptions, "count" | "seed"> {
   readonly data: string;
   readonly labelColumn?: string;
-  readonly textColumn?: string;
   /** Columns that are not inputs of a file: a run knows its own. */
   readonly ignoreColumn?: readonly string[];
-  readonly skipBadRows?: boolean;
   readonly repair?: boolean;
-  readonly maxMegapixels?: number;
-  /** Tokens that windows of a longer text share; left out, as the model was measured in training. */
-  readonly stride?: number;
   /** The part of data that are split; left out, the test part. Of other data, all rows are either. */
   readonly part?: "test" | "train" | "validation";
-  /** Ends reading. */
-  readonly signal?: AbortSignal;
 }
 
 /**
@@ -89,11 +80,12 @@ async function load(model: TrainedModel, config: Pick<RunConfig, "options">, opt
     ...(isTrainingData ? tableReading(config.options) : {}),
     ...tableReading(options),
     ...schemaReading(task, info, labelColumn),
-    ...(usualText === undefined ? {} : { usualText }),
+    usualText,
     ...task.loading?.(info),
     // Nothing is held out of a file that is given to be measured on.
     ...(isTrainingData || isKnown ? {} : { testFraction: 0, validationFraction: 0 }),
-    ...defined({ labelColumn, textColumn: options.textColumn }),
+    labelColumn,
+    textColumn: options.textColumn,
     ...(isTrainingData && typeof fold === "string" ? { fold: parseFold(fold, "--fold") } : {}),
     signal: options.signal,
     skipBadRows: options.skipBadRows === true,

@@ -4,9 +4,8 @@
 import type { Batch } from "../../../data/index.js";
 import type { TensorData } from "../../../graph/index.js";
 import { toNumbers } from "../../../graph/index.js";
-import type { Labelled, OpenSet } from "../../../metrics/index.js";
+import type { Labelled, OpenSet, Metrics } from "../../../metrics/index.js";
 import { nearest, openSet, openSetAuroc, recallAt } from "../../../metrics/index.js";
-import type { Metrics } from "../../../metrics/index.js";
 import type { Measurement } from "../../task.js";
 
 /** Number of examples of each class to enroll, but no more than half of them. */
