@@ -128,7 +128,7 @@ export function icicleOf(
     name: part.name,
     own: part.own,
     parts: [...part.parts.values()].map(made),
-    ...(part.kind === undefined ? {} : { kind: part.kind }),
+    kind: part.kind,
   });
   return made(root);
 }

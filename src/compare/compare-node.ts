@@ -18,7 +18,7 @@ import { modelNamed, taskNamed } from "../tasks/table.js";
 import type { AnyTask } from "../tasks/task.js";
 import { trainTask } from "../tasks/training/train-task-node.js";
 import { ConfigError, DataError, DescentError } from "../util/errors.js";
-import { defined, own } from "../util/record.js";
+import { own } from "../util/record.js";
 import type { Moments } from "../util/significance.js";
 import { momentsOf, welchTail } from "../util/significance.js";
 import type { Budget, Comparison, CurvePoint, Difference, ModelFigures } from "./figures.js";
@@ -189,7 +189,7 @@ async function opened(o: CompareOptions, run: string) {
   const { model, config } = await openTrained(run, o.threads === undefined ? {} : { threads: o.threads });
   const { labelColumn, ignoreColumn } = o;
   const split = { options: { ...config.options, data: o.data, splitSeed: o.seed } };
-  const reading = { data: o.data, ...tableReading(o), ...defined({ labelColumn, ignoreColumn }) };
+  const reading = { data: o.data, ...tableReading(o), labelColumn, ignoreColumn };
   const { examples } = await loadExamples(model, split, reading).catch((cause: unknown) => {
     // Of several models, say whose columns or classes these data do not have.
     throw cause instanceof DataError ? new DataError(`compare: ${run}: ${cause.message}`, { cause }) : cause;
@@ -248,7 +248,7 @@ async function measure(o: CompareOptions, task: AnyTask, candidate: Candidate, c
     value,
     low: metricOf(judged, interval.low),
     high: metricOf(judged, interval.high),
-    ...(bySeed.length === 1 ? {} : { bySeed: bySeed.map(valueOf) }),
+    bySeed: bySeed.length === 1 ? undefined : bySeed.map(valueOf),
     calibrationError: judged.calibrationError,
     curve: curve.length === 0 ? [] : [...curve, whole],
     remarks,
@@ -312,7 +312,7 @@ function differenceOf(best: Compared, other: Compared): Difference {
     name: other.figures.name,
     bootstrap: shownDifference,
     mcNemar: test,
-    ...defined({ overSeeds: chance }),
+    overSeeds: chance,
     isNoise: (chance ?? test?.p ?? bootstrap.p) >= SIGNIFICANCE,
   };
 }

@@ -91,7 +91,7 @@ export function predictStep(traced: Graph, device: Device, machine?: Machine, up
     roomBytes: workingBytes + spare,
     sessionBytes,
     bytes: ENGINE_BYTES + sessionBytes + stateBytes(leafBytes, update) + workingBytes + spare,
-    ...(machine !== undefined && { seconds: secondsOf(traced, graph, machine) + updateSeconds(machine, update) }),
+    seconds: machine && secondsOf(traced, graph, machine) + updateSeconds(machine, update),
   };
 }
 

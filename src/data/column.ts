@@ -58,7 +58,7 @@ export function selectPositions(indices: ArrayLike<number>): (positions: RowPosi
     const found = made.get(positions);
     if (found !== undefined) return found;
     const of = (numbers: Uint32Array): Uint32Array => Uint32Array.from(indices, (i) => numbers[i] as number);
-    const selected = { rows: of(positions.rows), ...(positions.lines === undefined ? {} : { lines: of(positions.lines) }) };
+    const selected = { rows: of(positions.rows), lines: positions.lines && of(positions.lines) };
     made.set(positions, selected);
     return selected;
   };

@@ -89,14 +89,11 @@ export class Dataset {
     const to = Math.max(from, Math.min(end, this.length));
     return this.#map((column) => {
       const { rows, lines } = column.positions ?? {};
-      const positions = rows && { rows: rows.subarray(from, to), ...(lines && { lines: lines.subarray(from, to) }) };
+      const positions = rows && { rows: rows.subarray(from, to), lines: lines?.subarray(from, to) };
       if (isText(column)) return { dtype: "string", values: column.values.slice(from, to), ...(positions && { positions }) };
       const size = rowSize(column);
       const missing = column.missing?.subarray(from, to);
-      return resized(column, to - from, column.data.subarray(from * size, to * size), {
-        ...(missing && { missing }),
-        ...(positions && { positions }),
-      });
+      return resized(column, to - from, column.data.subarray(from * size, to * size), { missing, positions });
     });
   }
 
@@ -251,7 +248,7 @@ export function concatenate(parts: readonly Dataset[]): Dataset {
       if (piece.missing) missing?.set(piece.missing, row);
       row += piece.shape[0] as number;
     }
-    columns.set(name, resized(head, length, data, { ...(missing && { missing }), ...positions }));
+    columns.set(name, resized(head, length, data, { missing, ...positions }));
   }
   return new Dataset(columns);
 }
@@ -277,7 +274,7 @@ function joinPositions(length: number): (pieces: readonly Column[]) => Pick<Colu
     const hasLines = pieces.every(({ positions }) => positions?.lines !== undefined);
     const positions = {
       rows: joined(({ rows }) => rows),
-      ...(hasLines ? { lines: joined(({ lines }) => lines as Uint32Array) } : {}),
+      lines: hasLines ? joined(({ lines }) => lines as Uint32Array) : undefined,
     };
     made.set(first, positions);
     return { positions };

@@ -29,7 +29,6 @@ import { Utf8Validator } from "./readers/utf8-validator-node.js";
 import { decodeUtf8 } from "./text/lines.js";
 import { isRasa } from "./text/open-node.js";
 import { ConfigError, DataError } from "../util/errors.js";
-import { defined } from "../util/record.js";
 
 export interface ImportOptions extends SourceOptions {
   /** The folder to make; it must not be there yet, or be empty. */
@@ -152,7 +151,7 @@ class Importer {
     });
     this.decisions.push(`${isQuery(spec) ? "the query" : basename(spec)}: written as a CSV in UTF-8, as ${name}`);
     const { memoryMiB, signal } = this.#options;
-    if (this.#isOne) this.profile = await inspectTable(placeIn(this.#out, name), defined({ memoryMiB, signal }));
+    if (this.#isOne) this.profile = await inspectTable(placeIn(this.#out, name), { memoryMiB, signal });
   }
 
   /** The number of rows of a table that is read to its end. */
@@ -309,7 +308,7 @@ export async function importData(sources: readonly string[], options: ImportOpti
       counts: { ...(rows > 0 ? { rows } : {}), ...(images > 0 ? { images } : {}), files },
       decisions,
       ...(copied.size === files && images === 0 ? { outputs: [...copied.values()] } : {}),
-      ...defined({ profile }),
+      profile,
     };
   } catch (error) {
     await rm(aside, { recursive: true, force: true });

@@ -1,7 +1,6 @@
 /**
  * @module The text data sets known by name: data only, as `registry.ts`.
  */
-import { defined } from "../util/record.js";
 import type { KnownDataset, KnownFile } from "./registry.js";
 
 const RAW = "https://raw.githubusercontent.com/";
@@ -11,7 +10,7 @@ const file = (address: string, sha256: string, gzipSha256?: string): KnownFile =
   name: `${address.slice(address.lastIndexOf("/") + 1)}${gzipSha256 === undefined ? "" : ".gz"}`,
   sha256,
   url: RAW + address,
-  ...defined({ gzipSha256 }),
+  gzipSha256,
 });
 
 const SENTIMENT = ["negative", "positive"];

@@ -129,7 +129,7 @@ function table(
     name: `${name}.csv${more.gzip === undefined ? "" : ".gz"}`,
     sha256,
     url: `${SEABORN}${name}.csv`,
-    ...(more.gzip === undefined ? {} : { gzipSha256: more.gzip }),
+    gzipSha256: more.gzip,
   };
   return {
     name,
@@ -139,7 +139,7 @@ function table(
     licence: more.licence ?? "not stated in its repository",
     source: "https://github.com/mwaskom/seaborn-data",
     citation: more.citation ?? "named in https://github.com/mwaskom/seaborn-data",
-    layout: { kind: "table", file, target, ...(more.leaks === undefined ? {} : { leaks: more.leaks }) },
+    layout: { kind: "table", file, target, leaks: more.leaks },
   };
 }
 

@@ -76,7 +76,7 @@ function assign(
   if (!isAlone || isGrouped) return splitGroups(groupOf, classes, fractions, seed);
   const rows = new Rows({ label: { dtype: "int32", shape: [classes.length], data: Int32Array.from(classes) } });
   const parts = new Uint8Array(classes.length);
-  splitIndices(rows, fractions, { seed, ...(kinds > 1 ? { stratify: "label" } : {}) }).forEach((indices, part) => {
+  splitIndices(rows, fractions, { seed, stratify: kinds > 1 ? "label" : undefined }).forEach((indices, part) => {
     for (const i of indices) parts[i] = part;
   });
   return parts;

@@ -17,7 +17,6 @@ import { readTable } from "./readers/table-node.js";
 import type { TableSchema } from "./schema/table-schema.js";
 import { DataError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
-import { defined } from "../util/record.js";
 
 type Options = TableOptions & RoleOptions & { readonly tableOf?: "rows" | "texts"; readonly quantity?: boolean };
 
@@ -58,7 +57,7 @@ export async function readTableParts(
   let badRows = 0;
   const notes: string[] = [];
   const readPart = async (file: string, learned: TableSchema | undefined = options.schema): Promise<ReadTable> => {
-    const table = await readTable(join(folder, file), { ...options, ...defined({ schema: learned }) });
+    const table = await readTable(join(folder, file), { ...options, schema: learned });
     badRows += table.badRows;
     notes.push(...table.notes);
     return table;
@@ -78,7 +77,7 @@ export async function readTableParts(
     else if (missing.length > 0) throw new DataError(`${where}: ${unknownName("column", missing[0] as string, part.names)}`);
     else held[name] = part;
   }
-  return { parts: { train: data, ...held }, badRows, notes, ...defined({ schema }) };
+  return { parts: { train: data, ...held }, badRows, notes, schema };
 }
 
 /** The tables of an archive, or undefined where it holds none. Errors: those of `readTableParts`, with the archive's name. */

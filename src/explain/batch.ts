@@ -25,9 +25,7 @@ export const repeatRow = (data: TensorData, row: number, count: number): TensorD
 /** Takes the same rows of every array of an input. */
 export const takeInput = ({ features, others }: ExplainInput, from: number, to: number, count = to - from): ExplainInput => ({
   features: takeRows(features, from, to, count),
-  ...(others && {
-    others: Object.fromEntries(Object.entries(others).map(([name, data]) => [name, takeRows(data, from, to, count)])),
-  }),
+  others: others && Object.fromEntries(Object.entries(others).map(([name, data]) => [name, takeRows(data, from, to, count)])),
 });
 
 /** Rows of several, joined; `count` of them are kept. */

@@ -150,7 +150,7 @@ export class Explainer implements AsyncDisposable {
     const { attribution: values, layer } = refined.sums as { attribution: TensorData; layer?: TensorData };
     return {
       values: method.finish === undefined ? values : await finished(method.finish, refined.sums),
-      ...(layer && { layerValues: layer }),
+      layerValues: layer,
       examples: method.refines
         ? examples.map((one, i) => ({ ...one, figures: { steps: refined.steps[i] as number } }))
         : examples,
@@ -323,9 +323,9 @@ function examplesOf(
       target,
       label: options.neuron === undefined ? labelOf(model, target) : `${options.neuron.at}[${options.neuron.index.join(", ")}]`,
       score,
-      ...(baselineScore !== undefined && { baselineScore }),
-      ...(method.sumsTo !== undefined && { gap: sum - (score - (baselineScore ?? 0)) }),
-      ...(residuals.length > 0 && { residuals: Object.fromEntries(residuals) }),
+      baselineScore,
+      gap: method.sumsTo === undefined ? undefined : sum - (score - (baselineScore ?? 0)),
+      residuals: residuals.length > 0 ? Object.fromEntries(residuals) : undefined,
     };
   });
 }

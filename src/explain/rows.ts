@@ -168,8 +168,8 @@ export function rowSums(model: Explainable, method: GradientMethod, inputs: RowI
   const sum = (t: Tensor): Tensor => weightedSum(t, inputs.weights, examples);
   return {
     attribution: sum(rows.attribution),
-    ...(rows.layer && { layer: sum(rows.layer) }),
-    ...(rows.moments && { moments: sum(rows.moments) }),
+    layer: rows.layer && sum(rows.layer),
+    moments: rows.moments && sum(rows.moments),
     residuals: Object.fromEntries(Object.entries(rows.residuals ?? {}).map(([op, t]) => [op, sum(t)])),
   };
 }

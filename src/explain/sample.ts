@@ -30,11 +30,9 @@ export function samplingContext(model: Model, question: Question, i: number): Sa
   const n = targets.length;
   const rowsOf = (features: TensorData): ExplainInput => ({
     features,
-    ...(given.others && {
-      others: Object.fromEntries(
-        Object.entries(given.others).map(([name, d]) => [name, repeatRow(d, 0, features.shape[0] ?? 1)]),
-      ),
-    }),
+    others:
+      given.others &&
+      Object.fromEntries(Object.entries(given.others).map(([name, d]) => [name, repeatRow(d, 0, features.shape[0] ?? 1)])),
   });
   const score = (all: ExplainInput): Promise<Float64Array> =>
     model.chosen(all, new Int32Array(all.features.shape[0] ?? 1).fill(target), options);
@@ -134,10 +132,10 @@ export async function sampleOne(model: Model, method: SamplingMethod, question: 
       target: context.target,
       label: labelOf(model.explainable, context.target),
       score,
-      ...(baselineScore !== undefined && { baselineScore }),
-      ...(method.sumsTo !== undefined && { gap: total - (score - (baselineScore ?? 0)) }),
-      ...(parts && { parts }),
-      ...(figures && { figures }),
+      baselineScore,
+      gap: method.sumsTo === undefined ? undefined : total - (score - (baselineScore ?? 0)),
+      parts,
+      figures,
     },
   };
 }

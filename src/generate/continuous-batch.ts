@@ -105,12 +105,12 @@ export class ContinuousBatch implements SequenceGenerator {
     const common: CompileOptions = { device, runtime, names, values, threads };
     return new ContinuousBatch({
       model,
-      chunk: await compile(resolveForUse(chunk), { ...common, ...(rewrites.prompt && { rewrite: rewrites.prompt }) }),
+      chunk: await compile(resolveForUse(chunk), { ...common, rewrite: rewrites.prompt }),
       step: await compile(resolveForUse(step), {
         ...common,
         arena: true,
         inPlace,
-        ...(rewrites.step && { rewrite: rewrites.step }),
+        rewrite: rewrites.step,
       }),
       options,
     });

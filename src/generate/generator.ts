@@ -142,12 +142,12 @@ export class Generator implements AsyncDisposable {
     return new Generator({
       shape: model.decoderShape,
       weights: constant ? {} : Object.fromEntries([...names].map(([t, name]) => [name, bound.values.get(t) as TensorData])),
-      prompt: await compiled(traced.prompt, { ...(rewrites.prompt && { rewrite: rewrites.prompt }) }),
+      prompt: await compiled(traced.prompt, { rewrite: rewrites.prompt }),
       // A token makes some hundred small tensors, the same each time.
       step: await compiled(traced.step, {
         arena: true,
         inPlace: traced.inPlace,
-        ...(rewrites.step && { rewrite: rewrites.step }),
+        rewrite: rewrites.step,
       }),
       maxPositions: model.config.maxPositions ?? Infinity,
       rules: model instanceof Transformer ? targetRules(model) : undefined,

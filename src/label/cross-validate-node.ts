@@ -154,7 +154,7 @@ export async function crossValidate(
         change,
         note: k === 0 ? note : () => undefined,
         onlyModel: true,
-        ...(signal && { signal }),
+        signal,
       });
       if (result.ended === "interrupted") throw new DescentError("interrupted");
       const { rows, classes } = whole as unknown as ReturnType<typeof wholeOf>;

@@ -83,7 +83,7 @@ function learn(x: Matrix, features: TextFeatures | undefined, options: HeadOptio
     const [first] = found;
     const weights = first === undefined ? undefined : head.model.weights.subarray(first * x.columns, (first + 1) * x.columns);
     const reasons = features === undefined || weights === undefined ? undefined : features.reasons(row, weights);
-    return { row, prediction: { classes: found, confidence, ...(reasons === undefined ? {} : { reasons }) } };
+    return { row, prediction: { classes: found, confidence, reasons } };
   });
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Tensor, TensorData } from "../graph/index.js";
-import { input, symbol, withScope } from "../graph/index.js";
+import { input, symbol, withScope, Parameter } from "../graph/index.js";
 import { grad } from "../autodiff/index.js";
 import { evaluate } from "../runtime/index.js";
 import { mix32 } from "../util/random.js";
@@ -17,7 +17,6 @@ import {
   seedInput,
   stepInput,
 } from "./index.js";
-import { Parameter } from "../graph/index.js";
 
 const scalar = (value: number): TensorData => ({ dtype: "uint32", shape: [], data: Uint32Array.of(value) });
 

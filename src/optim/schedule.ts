@@ -54,7 +54,7 @@ function define(name: string, options: ScheduleOptions & object, rate: Rate, mem
     description: { name, ...Object.fromEntries(given) },
     at: (step, run = {}) =>
       step < warmupSteps ? (rate(0, run) * (step + 1)) / (warmupSteps + 1) : rate(step - warmupSteps, run),
-    ...(memory === undefined ? {} : { memory }),
+    memory,
   };
 }
 

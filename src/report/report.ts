@@ -159,8 +159,8 @@ function curves(data: ReportData, primary: string): string {
         yLabel: logY ? joined(label, { en: "(logarithmic)", zh: "（对数坐标）" }) : label,
         logY,
         width: 500,
-        ...(isFraction(metric) ? { yDomain: [undefined, 1] as const } : {}),
-        ...(bestStep === undefined ? {} : { mark: { x: bestStep, label: { en: "best", zh: "最佳" } } }),
+        yDomain: isFraction(metric) ? [undefined, 1] : undefined,
+        mark: bestStep === undefined ? undefined : { x: bestStep, label: { en: "best", zh: "最佳" } },
       }),
     );
   };

@@ -64,7 +64,7 @@ export class CheckpointWriter {
       const manifest: Manifest = {
         version: 1,
         step,
-        ...(best === undefined ? {} : { best }),
+        best,
         createdAt: new Date().toISOString(),
         files: {
           ...Object.fromEntries(

@@ -193,6 +193,6 @@ export function parseRecipe(text: string, where: string): Recipe {
     metric,
     mode: raw.mode ?? (metric === "loss" ? "min" : monitor.mode),
     seed: raw.seed ?? 1,
-    ...(halving === undefined ? {} : { halving }),
+    halving,
   };
 }

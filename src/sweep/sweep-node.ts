@@ -119,7 +119,7 @@ async function outcomeOf(
       );
     scores.push(score);
   }
-  return { job, scores, ...(remarks[0] === undefined ? {} : { remark: remarks[0] }) };
+  return { job, scores, remark: remarks[0] };
 }
 
 /** Begins jobs here, or those of this rank: each is told the outcomes of all. */
@@ -145,7 +145,7 @@ export async function sweep(recipe: Recipe, context: SweepContext): Promise<Swee
   const atOnce = atOnceOf(context);
   const settings = settingsOf(recipe.dimensions, recipe.method, recipe.trials, recipe.seed);
   // How many run at once decides which go on.
-  const kept = { ...recipe, ...(recipe.halving === undefined ? {} : { atOnce }) };
+  const kept = { ...recipe, atOnce: recipe.halving && atOnce };
   using _ = group.rank === 0 ? await openSweep(out, kept, atOnce) : undefined;
   if (group.size > 1) await checkShared(out, group);
   const { halving, seeds, mode } = recipe;

@@ -9,7 +9,7 @@ import type { TrialReply, TrialRequest } from "./trial-node.js";
 process.once("disconnect", () => process.exit(1));
 
 async function train({ options, out, resume, overwrite }: TrialRequest): Promise<TrialReply> {
-  const { summary } = await trainTask(options, { out, overwrite, ...(resume ? { resume: out } : {}) });
+  const { summary } = await trainTask(options, { out, overwrite, resume: resume ? out : undefined });
   return { metrics: summary?.metrics.validation ?? {}, steps: summary?.steps ?? 0, seconds: summary?.trainSeconds ?? 0 };
 }
 

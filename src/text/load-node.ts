@@ -78,7 +78,7 @@ export async function loadTokenizer(path: string): Promise<Tokenizer> {
   const beside = join(dirname(file), CONFIG);
   return tokenizerFrom(json, {
     where: file,
-    ...((await exists(beside)) ? { special: specialTokens(await readText(beside), beside) } : {}),
+    special: (await exists(beside)) ? specialTokens(await readText(beside), beside) : undefined,
   });
 }
 

@@ -375,7 +375,7 @@ export class TrainingState implements AsyncDisposable {
     const executable = await this.#inTurn(async () => {
       // Lengths that change from run to run leave the C library's memory in pieces: measuring a model of SST-2 took 180 MiB so, and 50 in an arena.
       const isFree = graph.inputs.some(({ shape }) => !isStatic(shape));
-      const made = await compile(graph, { ...this.#compileOptions, ...(isFree ? { arena: true } : {}) });
+      const made = await compile(graph, { ...this.#compileOptions, arena: isFree || undefined });
       this.#evaluators.add(made);
       return made;
     });

@@ -19,7 +19,6 @@ import type { ParallelOptions } from "./parallel-node.js";
 import { planParallel } from "./parallel-node.js";
 import type { Columns, MemoryData, TrainedModelRun as MemoryRun, TrainOptions as MemoryOptions } from "./train-model.js";
 import { memoryColumns, trainOn } from "./train-model.js";
-import { defined } from "../util/record.js";
 
 export type { MemoryData };
 
@@ -47,7 +46,8 @@ async function columnsOf(options: TrainOptions): Promise<Columns> {
   if (typeof options.data !== "string") return memoryColumns(options.data, options);
   const data = await loadData(options.data, {
     seed: options.seed ?? 0,
-    ...defined({ signal: options.signal, targetColumn: options.target }),
+    signal: options.signal,
+    targetColumn: options.target,
   });
   return data.roles.image === undefined ? tableColumns(data) : imageColumns(data, data.roles.image);
 }

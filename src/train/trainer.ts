@@ -281,7 +281,7 @@ class Loop {
       ...loader.position,
       seconds: this.#seconds,
       schedule: state.scheduleState,
-      ...(this.#best === undefined ? {} : { best: this.#best }),
+      best: this.#best,
       evaluationsSinceBest: this.#evaluationsSinceBest,
       sums: { ...this.#sums },
       summed: this.#summed,

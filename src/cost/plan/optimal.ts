@@ -19,7 +19,7 @@ function optimum(law: string, sizes: OptimalSizes, formula: string, source: stri
   return {
     law,
     ...sizes,
-    ...(loss === undefined ? {} : { loss }),
+    loss,
     figures: [
       made("parameters", sizes.parameters),
       made("tokens", sizes.tokens),

@@ -114,7 +114,7 @@ async function rolesOf(connection: DuckDBConnection, source: TableSource, option
   const numeric = new Set(columns.filter(({ type }) => type === "boolean" || type === "date").map(({ name }) => name));
   return {
     text,
-    ...(label === undefined ? {} : { label }),
+    label,
     searched: names.filter((name) => !numeric.has(name) && !isJson(name)),
   };
 }

@@ -31,7 +31,6 @@ import { readHead } from "../readers/table-file-node.js";
 import type { FileTree } from "./file-tree-node.js";
 import { textOf } from "./file-tree-node.js";
 import { IMAGE_FILE } from "./manifest.js";
-import { defined } from "../../util/record.js";
 import type { PartName } from "../parts.js";
 import { partNamed } from "../parts.js";
 
@@ -219,7 +218,7 @@ async function looking(tree: FileTree, names: readonly string[], looksLike: (tex
 async function readVoc(tree: FileTree, files: readonly string[], { index, skip }: ReadOptions): Promise<AnnotatedImages> {
   const sets = await imageSets(tree);
   const parse: ParseAnnotations = (text, where) => ({ annotations: [parseVoc(text, where)] });
-  const read = await readSingles(tree, files, parse, { index, skip, ...defined({ sets }) });
+  const read = await readSingles(tree, files, parse, { index, skip, sets });
   const unwritten = [...(sets?.keys() ?? [])].find((stem) => !files.some((name) => stemOf(name) === stem));
   if (unwritten !== undefined)
     throw new DataError(`${tree.where}: expected an annotation of ${unwritten}, which ImageSets lists, found none`);
@@ -257,7 +256,7 @@ async function readLists(
       else images.push({ image, where, part, ...sizeOf(annotation), boxes: (size) => boxesIn(annotation, size) });
     }
   }
-  return { images, missing, notes: [...notes, ...openNotes(open)], ...defined({ classes }) };
+  return { images, missing, notes: [...notes, ...openNotes(open)], classes };
 }
 
 /** Formats in JSON by what their texts look like; of one image a file where `single`. */

@@ -232,7 +232,7 @@ export async function decodeParts(
   };
   const size = form.shape.slice(1).toReversed().join("×");
   const notes = [isHeld ? `images: decoded once, ${size}` : `images: decoded from their files for each batch, ${size}`];
-  return { parts, badRows, notes, ...(isHeld ? {} : { sample: await sampleRows(train, form, options, SAMPLE) }) };
+  return { parts, badRows, notes, sample: isHeld ? undefined : await sampleRows(train, form, options, SAMPLE) };
 }
 
 /** A decoded image with as many channels as asked for: grey from colours, or grey in each. */

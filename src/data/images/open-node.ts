@@ -93,7 +93,7 @@ export function namedImages(
   const badRows = read.badRows + names.length - kept.length;
   const notes = [...read.notes, `images are those that column "${image}" names`];
   return {
-    parts: manifestParts(found, { where: tree.where, image, ...defined({ labelColumn }), resolve, notes }),
+    parts: manifestParts(found, { where: tree.where, image, labelColumn, resolve, notes }),
     badRows,
     notes,
   };

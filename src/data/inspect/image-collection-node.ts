@@ -50,7 +50,7 @@ function placeOf(name: string): { part?: string; label?: string } {
   const steps = name.split("/").slice(0, -1);
   const part = partNamed(steps[0] ?? "");
   const rest = part === undefined ? steps : steps.slice(1);
-  return { ...(part === undefined ? {} : { part }), ...(rest[0] === undefined ? {} : { label: rest[0] }) };
+  return { part, label: rest[0] };
 }
 
 async function treeOf(spec: string, notes: string[]): Promise<FileTree> {
@@ -75,7 +75,7 @@ async function filesOf(spec: string): Promise<ImageCollection> {
       const found = boxed.get(name);
       if (annotated !== undefined) {
         const boxes = found === undefined ? [] : boxClasses(found);
-        return { name, image, boxes, ...(found === undefined ? {} : { part: found.part }) };
+        return { name, image, boxes, part: found?.part };
       }
       return { name, image, ...placeOf(name) };
     });
@@ -107,7 +107,7 @@ function imagesOfDataset(rows: Dataset, part: string, target: string | undefined
     const text = label === undefined ? null : labelText(label, i);
     const name = encoded ? imageName(rows, i) : `${part}/${i + 1}`;
     const image = encoded || isText(column) ? imageSource(column, i) : brightened(pixelsOf(column, i), maximum);
-    return { name, part, image, ...(text === null ? {} : { label: text }), ...(boxed && { boxes: boxesOf(i) }) };
+    return { name, part, image, label: text ?? undefined, boxes: boxed ? boxesOf(i) : undefined };
   });
 }
 

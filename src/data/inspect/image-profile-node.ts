@@ -11,7 +11,6 @@ import type { CollectedImage } from "./image-collection-node.js";
 import { collectImages, isPixels, partsOf } from "./image-collection-node.js";
 import type { ImageProfile, ImageSample } from "./profile.js";
 import { countValues, histogramOf } from "./profile.js";
-import { defined } from "../../util/record.js";
 
 export interface InspectImagesOptions extends LoadOptions {
   readonly signal?: AbortSignal;
@@ -113,7 +112,8 @@ async function samplesOf(measured: readonly Measured[]): Promise<ImageSample[]> 
     return {
       name: one.entry.name,
       thumbnail: await encodeJpeg(one.small),
-      ...defined({ label: one.entry.label, reason }),
+      label: one.entry.label,
+      reason,
     };
   };
   return Promise.all([...usual.map((one) => sample(one, false)), ...strange.map((one) => sample(one, true))]);
@@ -155,9 +155,8 @@ export async function inspectImages(spec: string, options: InspectImagesOptions 
     sizes: countValues(looked.map(({ width, height }) => `${width}×${height}`)).slice(0, 20),
     formats: countValues(images.map(formatOf)),
     classes: countValues(labels),
-    ...(boxes.length === 0
-      ? {}
-      : { boxes: { count: labels.length, imagesWithout: boxes.filter((list) => list.length === 0).length } }),
+    boxes:
+      boxes.length === 0 ? undefined : { count: labels.length, imagesWithout: boxes.filter((list) => list.length === 0).length },
     grey: looked.filter(({ channels }) => channels === 1).length,
     widths: histogramOf(looked.map(({ width }) => width)),
     heights: histogramOf(looked.map(({ height }) => height)),

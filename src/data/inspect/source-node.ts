@@ -163,7 +163,7 @@ async function lookAtCsv(
   options: SourceOptions,
 ): Promise<{ readonly relation?: Relation; readonly notes: readonly string[] }> {
   const zipped = isGzip(await readHead(path));
-  const form = await csvForm(path, zipped, { ...options, ...(format === "tsv" ? { usual: "\t" } : {}) }, options.readsAll);
+  const form = await csvForm(path, zipped, { ...options, usual: format === "tsv" ? "\t" : undefined }, options.readsAll);
   const notes = seenIn(path, form, format === "tsv" ? "\t" : ",", options);
   if (form.encoding !== "utf-8" || form.broken || !form.plain || options.skipBadRows === true) return { notes };
   return { relation: { ...csvRelation(path, form, zipped), notes }, notes };

@@ -103,7 +103,7 @@ function listColumn(plan: ColumnPlan, vector: DuckDBListVector, rows: number, le
       throw new DataError(`column "${plan.name}": expected lists of numbers, got one with a missing number`);
     (data as Uint8Array).set(numbers.subarray(start, start + width), i * width);
   }
-  return { dtype: plan.dtype, shape: [rows, width], data, ...(missing === undefined ? {} : { missing }) };
+  return { dtype: plan.dtype, shape: [rows, width], data, ...defined({ missing }) };
 }
 
 /** A chunk as a data set. `lengths` remembers the width of list columns from chunk to chunk. */

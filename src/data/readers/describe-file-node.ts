@@ -13,7 +13,7 @@ export interface FileSource {
   /** The SQL after FROM. */
   readonly from: string;
   /** Lines that do not parse as JSON come as rows without values, which are left out and counted. */
-  readonly skip?: true;
+  readonly skip?: boolean;
 }
 
 /** JSON's own types; what DuckDB makes of texts (dates, times, identifiers) stays text. */
@@ -52,5 +52,5 @@ export async function describeFile(
   if (types.length === 1 && types[0]?.[1] === "JSON") throw new Error("JSON values that are not objects");
   // Values of several kinds, texts and numbers, are texts.
   const plain = types.map(([name, type]): [string, string] => [name, type === "JSON" ? "VARCHAR" : type]);
-  return { from: `${reader}, columns=${struct(plain)})`, ...(skip ? { skip: true as const } : {}) };
+  return { from: `${reader}, columns=${struct(plain)})`, skip };
 }

@@ -88,7 +88,7 @@ export class Table implements DatasetStream {
   interpret(rows: Dataset): { readonly data: Dataset; readonly badRows: number } {
     if (this.schema === undefined) return { data: rows, badRows: 0 };
     const bad = new Set<number>();
-    const data = readWith(rows, this.schema, { where: this.where, ...(this.#skip ? { bad } : {}) });
+    const data = readWith(rows, this.schema, { where: this.where, bad: this.#skip ? bad : undefined });
     if (bad.size === 0) return { data, badRows: 0 };
     const kept = Array.from({ length: data.length }, (_, i) => i).filter((i) => !bad.has(i));
     return { data: data.select(kept), badRows: bad.size };
@@ -112,7 +112,7 @@ async function learn(where: string, raw: RawTable, options: TableOptions): Promi
   const texts = (options.textColumns ?? []).filter((name) => raw.names.includes(name));
   const types = { ...Object.fromEntries(texts.map((name) => [name, "text" as const])), ...options.columnTypes };
   const builder = new SchemaBuilder({
-    ...(raw.decimal === undefined ? {} : { decimal: raw.decimal }),
+    decimal: raw.decimal,
     ...options,
     columnTypes: types,
   });
@@ -127,9 +127,9 @@ async function learn(where: string, raw: RawTable, options: TableOptions): Promi
   const learned = builder.finish({
     header: raw.header,
     names: options.columns ?? raw.names,
-    ...(raw.delimiter === undefined ? {} : { delimiter: raw.delimiter }),
+    delimiter: raw.delimiter,
   });
-  return { ...learned, ...(cells <= MOST_KEPT ? { kept } : {}) };
+  return { ...learned, kept: cells <= MOST_KEPT ? kept : undefined };
 }
 
 /** A schema with what the user says of these data. */
@@ -186,9 +186,9 @@ export async function openTable(path: string, options: TableOptions = {}): Promi
   const known = schema === undefined ? {} : { names: schema.fields.map(({ name }) => name), hadHeader: schema.header };
   const raw =
     format === "xlsx"
-      ? await openExcel(path, { ...options, ...known, ...(schema === undefined ? {} : { decimals: decimalsOf(schema) }) })
+      ? await openExcel(path, { ...options, ...known, decimals: schema && decimalsOf(schema) })
       : format === "csv" || format === "tsv"
-        ? await openCsv(path, zipped, { ...options, ...(format === "tsv" ? { usual: "\t" } : {}), ...known })
+        ? await openCsv(path, zipped, { ...options, usual: format === "tsv" ? "\t" : undefined, ...known })
         : await openEngineFile(path, format, zipped, options);
   return new Table(path, raw, await learn(path, raw, options), options);
 }
@@ -264,7 +264,7 @@ export async function readTable(source: string | Table, options: TableOptions = 
   const given = options.schema !== undefined;
   const rows = await collected(table, given ? table.raw() : table);
   const { data, badRows } = given ? table.interpret(rows) : { data: rows, badRows: 0 };
-  return { data, badRows: table.badRows + badRows, ...(schema === undefined ? {} : { schema }), notes: table.notes };
+  return { data, badRows: table.badRows + badRows, schema, notes: table.notes };
 }
 
 /** A table in memory twice over: as it stands in the file, for answers beside it, and as the schema reads it. */
@@ -274,7 +274,7 @@ export async function readBoth(source: string, options: TableOptions): Promise<R
   const bad = new Set<number>();
   const { schema, notes } = table;
   if (schema === undefined) return { raw: rows, data: rows, badRows: table.badRows, notes };
-  const data = readWith(rows, schema, { where: table.where, ...(options.skipBadRows === true ? { bad } : {}) });
+  const data = readWith(rows, schema, { where: table.where, bad: options.skipBadRows === true ? bad : undefined });
   const kept = Array.from({ length: rows.length }, (_, i) => i).filter((i) => !bad.has(i));
   return {
     raw: bad.size === 0 ? rows : rows.select(kept),

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { rmSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { guessRoles } from "../guess.js";
 import { openTable, readTable } from "./table-node.js";

@@ -92,7 +92,7 @@ export function coreOf(text: string): Core {
     rest = rest.slice(sign[0].length);
     if (!sign[0].startsWith("+")) negative = !negative;
   }
-  return { ...unitBehind(rest), negative, percent, ...(currency === undefined ? {} : { currency }) };
+  return { ...unitBehind(rest), negative, percent, currency };
 }
 
 /** The number that digits are under a convention, or undefined. */

@@ -5,6 +5,7 @@
 import * as z from "zod";
 import { exampleAt } from "../column.js";
 import { Dataset } from "../dataset.js";
+import { defined } from "../../util/record.js";
 import { DataError } from "../../util/errors.js";
 import type { LabelSpan } from "../../util/tags.js";
 
@@ -87,11 +88,11 @@ export function labelledTextAt(data: Dataset, i: number): LabelledText {
   const [tokens, spans, propositions] = [parsed(data, "tokens", i), parsed(data, "spans", i), parsed(data, "propositions", i)];
   return {
     text,
-    ...(tokens === undefined ? {} : { tokens }),
-    ...(spans === undefined ? {} : { spans: asSpans(spans) }),
-    ...(propositions === undefined
-      ? {}
-      : { propositions: propositions.map(([predicate, frame, roles]) => ({ predicate, frame, arguments: asSpans(roles) })) }),
+    ...defined({
+      tokens,
+      spans: spans && asSpans(spans),
+      propositions: propositions?.map(([predicate, frame, roles]) => ({ predicate, frame, arguments: asSpans(roles) })),
+    }),
   };
 }
 

@@ -6,6 +6,7 @@ import { sizeOf, toNumbers } from "../../graph/index.js";
 import { ConfigError } from "../../util/errors.js";
 import { unknownName } from "../../util/nearest.js";
 import { Random } from "../../util/random.js";
+import { defined } from "../../util/record.js";
 import type { Attribution } from "../attribution.js";
 import { baselinesFor } from "../baseline.js";
 import { repeatRow, takeInput, takeRows } from "../batch.js";
@@ -50,6 +51,7 @@ export async function faithfulness(
     if (!Object.hasOwn(MEASURES, name)) throw new ConfigError(unknownName("measure", name, MEASURE_NAMES));
   const how = options.explain ?? {};
   const baselines = baselinesFor(model, checked.features, how, new Random(how.seed ?? 0, "baseline")).values;
+  const chosen = defined({ samples: options.samples, radius: options.radius, seed: options.seed });
   const results: Faithfulness[] = [];
   for (const [i, { target }] of attribution.examples.entries()) {
     const context = contextOf(explainer, takeInput(checked, i, i + 1), baselineOf(baselines, i), attribution, i, target, options);
@@ -57,20 +59,13 @@ export async function faithfulness(
     for (const name of names) {
       // own key: one of a closed list.
       const { measure, defaults } = MEASURES[name];
-      const settings: MeasureSettings = { samples: 32, radius: 0.02, seed: 0, ...defaults, ...givenOf(options) };
+      const settings: MeasureSettings = { samples: 32, radius: 0.02, seed: 0, ...defaults, ...chosen };
       result[name] = await measure({ ...context, settings });
     }
     results.push(result);
   }
   return results;
 }
-
-/** Settings that were given. */
-const givenOf = ({ samples, radius, seed }: Partial<MeasureSettings>): Partial<MeasureSettings> => ({
-  ...(samples !== undefined && { samples }),
-  ...(radius !== undefined && { radius }),
-  ...(seed !== undefined && { seed }),
-});
 
 /** The first baseline of example i: [1, …]. */
 function baselineOf(all: TensorData, i: number): TensorData {

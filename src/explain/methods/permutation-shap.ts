@@ -52,7 +52,7 @@ export const permutationShap: SamplingMethod = {
     const intervals = Array.from(values, (v, i) => ({ low: v - error(i), high: v + error(i) }));
     return {
       baselineScore,
-      parts: { names, values, ...(settings.samples > 1 && { intervals }), partOf },
+      parts: { names, values, intervals: settings.samples > 1 ? intervals : undefined, partOf },
       figures: { orders: 2 * settings.samples },
     };
   },

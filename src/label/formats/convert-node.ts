@@ -6,7 +6,6 @@ import { basename, dirname, join } from "node:path";
 import { entriesBelow, expectNewFolder, unreadable } from "../../data/files-node.js";
 import { placeIn } from "../../data/clean/clean-images-node.js";
 import { IMAGE_FILE } from "../../data/images/manifest.js";
-import { defined } from "../../util/record.js";
 import { imageHeader } from "../../vision/images-node.js";
 import type { Kind } from "../scheme.js";
 import type { LabelFiles, LabelledItem } from "./index.js";
@@ -83,7 +82,7 @@ export async function convertLabels(
   const [reader, writer] = [formatFor(from, kind), formatFor(to, kind)];
   await expectNewFolder(out);
   const sizes = images === undefined ? undefined : await sizesIn(images);
-  const items = reader.read(await filesOf(source), { kind, ...defined({ sizes, note }) });
+  const items = reader.read(await filesOf(source), { kind, sizes, note });
   const files = writer.write(items, labelsIn(items));
   await writeLabelFiles(out, files);
   return { items: items.length, files: [...files.keys()] };

@@ -58,7 +58,7 @@ export function indexRanges(graph: Graph): ReadonlyMap<string, IndexRange> {
     if (found === undefined || source === undefined || typeof found.size !== "number") continue;
     const { name, ignored } = source;
     if (found.size >= (ranges.get(name)?.size ?? Infinity)) continue;
-    ranges.set(name, { kind: found.kind, size: found.size, ...(ignored === undefined ? {} : { ignored }) });
+    ranges.set(name, { kind: found.kind, size: found.size, ignored });
   }
   return ranges;
 }

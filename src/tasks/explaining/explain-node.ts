@@ -18,6 +18,7 @@ import type { Dataset } from "../../data/node.js";
 import type { DeviceChoice } from "../../runtime/index.js";
 import { ConfigError, NoGradientError } from "../../util/errors.js";
 import { unknownName } from "../../util/nearest.js";
+import { defined } from "../../util/record.js";
 import type { NamedInputs, NodeTask, ScoreQuestion } from "../task-node.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { TrainedModel } from "../trained-model.js";
@@ -131,8 +132,8 @@ function summaryOf(view: View, { values, examples }: Attribution): Pick<Explanat
     target: first.target,
     label: view.written.tokens.join(""),
     score: sum(({ score }) => score) ?? 0,
-    ...(baselineScore !== undefined && { baselineScore }),
-    ...(gap !== undefined && { gap }),
+    baselineScore,
+    gap,
   };
   return { values: numbers, shape: values.shape, example, tokens: examples };
 }
@@ -201,7 +202,7 @@ export async function explainInputs(
   for (const [row, name] of inputs.names.entries()) {
     const view = await viewed(trained, inputs, row, name, question);
     const target = view.written?.ids ?? view.target ?? question.target;
-    const options = { ...settings, ...(target === undefined ? {} : { target }) };
+    const options = defined({ ...settings, target });
     const { model, input } = await explainableExample(trained, encodedOf(view, inputs, row), view, background);
     await using explainer = new Explainer(model, { device, threads });
     const usual = trained.task.explained?.method ?? defaultMethod(view.input.kind, model);

@@ -176,7 +176,7 @@ export function explainedGraph(
         name: types[0]?.[0] ?? "",
         shape: features.shape.slice(1),
         kind: explained.kind,
-        ...(explained.kind === "tokens" ? { standsFor: "the vectors of its tokens" } : {}),
+        standsFor: explained.kind === "tokens" ? "the vectors of its tokens" : undefined,
       },
       others: Object.fromEntries(others.map(([name, { shape, dtype }]) => [name, { shape: shape.slice(1), dtype }])),
       scoreCount: labels.length,

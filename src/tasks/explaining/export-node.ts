@@ -64,8 +64,8 @@ function tracedFile(trained: TrainedModel, request: ExportRequest, length: Dim |
   const described = {
     method,
     settings: Object.fromEntries(used.map((key) => [key, settings[key]])),
-    ...(row.needs.includes("baseline") ? { baseline: "zero: all features 0, as the model sees them" } : {}),
-    ...(options.at === undefined ? {} : { at: options.at }),
+    baseline: row.needs.includes("baseline") ? "zero: all features 0, as the model sees them" : undefined,
+    at: options.at,
     of: model.features.kind,
     labels: model.labels,
     target: "int32 [N]: the place of a label; -1 for the answer",

@@ -279,7 +279,7 @@ function chosenOf(
     ...inputs,
     examples: examples.select(indices),
     names: Array.from(wholes, (row) => names[row] ?? `#${row}`),
-    ...(rows === undefined ? {} : { rows: rows.select(wholes) }),
+    rows: rows?.select(wholes),
   };
   return { inputs: chosen, indices };
 }

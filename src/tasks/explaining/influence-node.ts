@@ -91,7 +91,7 @@ class InfluenceGraphs implements AsyncDisposable {
   }
 
   context(width: number | undefined): TaskContext<TaskInfo> {
-    return { info: this.#trained.info, use: "train", options: {}, ...(width === undefined ? {} : { length: width }) };
+    return { info: this.#trained.info, use: "train", options: {}, length: width };
   }
 
   /** Columns of a batch of so many rows, the outputs in use, and the numbers to feed besides the batch. */
@@ -225,7 +225,7 @@ async function trainingPart(
   );
   const data = request.data ?? stored;
   if (typeof data !== "string") throw new ConfigError(`${run}: expected a run that names its data, got none; give --data`);
-  return loadExamples(trained, config, { data, part: "train", ...(request.signal && { signal: request.signal }) });
+  return loadExamples(trained, config, { data, part: "train", signal: request.signal });
 }
 
 /** Adds the influence of each training example at one checkpoint to what it has of others. */

@@ -40,7 +40,7 @@ export async function explanationSvg(explanations: readonly Explanation[], langu
   const title = titleOf(first);
   if (input.kind === "image") {
     const maps = explanations.map((one) => ({ attribution: pixelMap(one), label: captionOf(one, language) }));
-    return heatMapChart({ title, language, image: input.image, maps, ...(first.view.boxes && { boxes: first.view.boxes }) });
+    return heatMapChart({ title, language, image: input.image, maps, boxes: first.view.boxes });
   }
   const parts = explanations.map((one) => {
     if (one.tokens !== undefined) return matrixOf(one, title, language);

@@ -64,7 +64,7 @@ async function seen(
       shape: imageShape,
       classes: classes.length,
       mean: mean.map((m) => Math.round(m * maximum)),
-      ...(augment === undefined ? {} : { augment }),
+      augment,
     },
   );
   return { image: batch["image"] as TensorData, label: batch["label"] as TensorData };

@@ -133,7 +133,7 @@ export function collateImages(context: TaskContext<ImageInfo>, rows: Dataset): W
     shape: info.imageShape,
     classes: info.classes.length,
     mean: info.mean.map((m) => Math.round(m * info.maximum)),
-    ...(use === "train" && options.augment !== undefined ? { augment: options.augment } : {}),
+    augment: use === "train" ? options.augment : undefined,
   });
 }
 

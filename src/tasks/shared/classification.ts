@@ -2,13 +2,11 @@
  * @module The common part of classification tasks: logits, their loss and metrics, and answers with probabilities.
  */
 import type { Batch } from "../../data/index.js";
-import type { Dim, Tensor, TensorData } from "../../graph/index.js";
+import type { Dim, Tensor, TensorData, Layer } from "../../graph/index.js";
 import { crossEntropy } from "../../losses/index.js";
-import type { ClassificationReport, Metric } from "../../metrics/index.js";
+import type { ClassificationReport, Metric, Metrics } from "../../metrics/index.js";
 import { ConfusionMatrix, logLoss, topKAccuracy, weightedLogLoss } from "../../metrics/index.js";
-import type { Layer } from "../../graph/index.js";
 import type { Module } from "../../nn/index.js";
-import type { Metrics } from "../../metrics/index.js";
 import type { Answer, ColumnTypes, Explained, Measurement, TaskInfo, TaskOptions, Tensors } from "../task.js";
 import { ClassFigures } from "./class-figures.js";
 import { rowsOf, softmaxRow } from "./softmax.js";
@@ -43,10 +41,9 @@ export function classificationLoss(
   const { classWeights } = info;
   const { labelSmoothing } = options;
   const [logits, label, weight] = [outputs["logits"], batch["label"], batch["weight"]] as [Tensor, Tensor, Tensor | undefined];
-  const smoothing = labelSmoothing === undefined ? {} : { labelSmoothing };
-  if (weight === undefined) return crossEntropy(logits, label, { ...smoothing, ...(classWeights && { classWeights }) });
+  if (weight === undefined) return crossEntropy(logits, label, { labelSmoothing, classWeights });
   const each = classWeights === undefined ? weight : weight.mul(weightsOfLabels(classWeights, label));
-  return meanOverWeights(crossEntropy(logits, label, { ...smoothing, reduction: "none" }), each);
+  return meanOverWeights(crossEntropy(logits, label, { labelSmoothing, reduction: "none" }), each);
 }
 
 /** Classes of which a report has a row and a column each. */

@@ -61,7 +61,7 @@ export const fittedMethod = <I extends TaskInfo>(
       file: encodeModel({ ...whole, metadata: model.metadata }),
       graph: { inputs: design.inputs, output: SCORES },
       parameters,
-      ...(rounds === undefined ? {} : { steps: rounds }),
+      steps: rounds,
       notes: [...(design.notes ?? []), ...notes],
     };
   },

@@ -106,8 +106,7 @@ export async function judgedExamples(
       return values.subarray(index * size, (index + 1) * size);
     };
     const example = await show(j, { rows, index, shape, features: of(seen), attribution: of(weights) });
-    const base = bases[index];
-    return { ...example, ...(base === undefined ? {} : { base }), faithfulness: faithfulness[index] ?? {} };
+    return { ...example, base: bases[index], faithfulness: faithfulness[index] ?? {} };
   });
   const examples = await Promise.all(shown);
   return { examples, attributionMethod: scoredTitle(method, examples[0]?.input.kind ?? "features") };

@@ -42,7 +42,7 @@ export function tableInputs({ declaredInputs, where }: OnnxModel, names: readonl
         `${where}: expected inputs of columns, [N, F] or [N], for a table, got ${name} [${(shape ?? ["?"]).map(String).join(", ")}]`,
       );
     const columns = areSingle ? [name] : inputs.length === 1 && names?.length === width ? names : undefined;
-    return { name, dtype, width, rank: shape.length === 1 ? 1 : 2, ...(columns && { columns }) };
+    return { name, dtype, width, rank: shape.length === 1 ? 1 : 2, columns };
   });
 }
 

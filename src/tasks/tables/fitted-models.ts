@@ -57,7 +57,7 @@ function designOf({ info, train, validation }: FitData<TableInfo>, { trees }: Me
     validation: rowsOf(validation),
     file: fileOf(info),
     inputs: roles,
-    ...(trees ? { categorical: codes } : {}),
+    categorical: trees ? codes : undefined,
   });
 }
 

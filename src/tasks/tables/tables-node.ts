@@ -3,8 +3,18 @@
  */
 import { existsSync } from "node:fs";
 import type { Column } from "../../data/node.js";
-import { concatenate, Dataset, fromRows, isQuery, isText, readBoth, tableFormat, tableReading } from "../../data/node.js";
-import { TabularPreprocessor, valueText } from "../../data/node.js";
+import {
+  concatenate,
+  Dataset,
+  fromRows,
+  isQuery,
+  isText,
+  readBoth,
+  tableFormat,
+  tableReading,
+  TabularPreprocessor,
+  valueText,
+} from "../../data/node.js";
 import type { ReportExample } from "../../report/report.js";
 import type { RowReader } from "./file-columns.js";
 import { fileInputsOf } from "./file-columns.js";
@@ -18,7 +28,6 @@ import type { TableInfo } from "./tables.js";
 import type { InputOptions, NamedInputs, NodeTask } from "../task-node.js";
 import type { TrainedModel } from "../trained-model.js";
 import type { View } from "../view.js";
-import { defined } from "../../util/record.js";
 
 /** Rows as they stand in a file, and as they are understood. */
 interface ReadRows {
@@ -83,9 +92,10 @@ async function readRowsOf(path: string, reader: RowReader, options: InputOptions
     skipBadRows,
     signal,
     ...tableReading(options),
-    ...defined({ format, schema }),
+    format,
+    schema,
   });
-  return { raw, data, where: path, badRows, ...(schema === undefined ? {} : { notes }) };
+  return { raw, data, where: path, badRows, notes: schema && notes };
 }
 
 /** Rows as the user gave them: the original text, except for numbers in the usual form. */

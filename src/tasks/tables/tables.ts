@@ -111,8 +111,9 @@ export async function prepareTable(
     task: kind,
     exclude,
     forTrees: columns === undefined && readsTrees(model),
-    ...(columns === undefined ? {} : { asGiven: true, ...(columns.names && { features: columns.names }) }),
-    ...(schema === undefined ? {} : { schema }),
+    asGiven: columns !== undefined,
+    features: columns?.names,
+    schema,
   });
   const prefix = columns?.prefix;
   if (columns !== undefined && prefix === undefined) expectColumns(columns, preprocessor, data.name);

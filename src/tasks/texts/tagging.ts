@@ -176,8 +176,8 @@ const taggingTargets = ({ length }: TaskContext<TaggingInfo>, batch: Dim): Colum
 /** Batches of rows; in use with all that a measurement and an answer need besides. */
 function taggingCollate(context: TaskContext<TaggingInfo>, rows: Dataset): WorkerCollate {
   return textCollate(context, rows, {
-    ...(rows.has("tags") ? { columns: { tags: { from: "tags", dtype: "int64", pad: 0 } } } : {}),
-    ...(context.use === "train" ? {} : { keep: ["length", "gold", "predicate"].filter((name) => rows.has(name)) }),
+    columns: rows.has("tags") ? { tags: { from: "tags", dtype: "int64", pad: 0 } } : undefined,
+    keep: context.use === "train" ? undefined : ["length", "gold", "predicate"].filter((name) => rows.has(name)),
   });
 }
 
@@ -201,11 +201,11 @@ export function emissionsOf(model: Module, all: Tensor, batch: Tensors): Tensors
   const { slots } = tagger.config;
   const [n, t, width] = all.shape as [Dim, Dim, number];
   const own = tagger.embedding === undefined ? 0 : slots * (tagger.embedding.weight.dims[1] as number);
-  const given = {
-    ...(own === 0 ? {} : { vectors: all.slice(2, 0, own) }),
-    ...(tagger.scores === undefined ? {} : { direct: all.slice(2, own, width).reshape([n, t, slots, (width - own) / slots]) }),
+  const vectors = own === 0 ? undefined : all.slice(2, 0, own);
+  const direct = tagger.scores && all.slice(2, own, width).reshape([n, t, slots, (width - own) / slots]);
+  return {
+    emissions: tagger.forward(batch["input_ids"] as Tensor, { mask: batch["attention_mask"] as Tensor, vectors, direct }),
   };
-  return { emissions: tagger.forward(batch["input_ids"] as Tensor, { mask: batch["attention_mask"] as Tensor, ...given }) };
 }
 
 /**

@@ -140,7 +140,7 @@ export function planTexts(file: GraphFile, task: ScoredTask): GraphPlan {
     throw new ConfigError(`${where}: expected an input of token ids (input_ids) for ${task}, got none`);
   const positions = positionsOf(model, inputs["input_ids"]);
   const maxPositions = positions === undefined ? undefined : positions - offsetOf(file.beside["config.json"]);
-  return { info: { graph: { inputs, ...(maxPositions === undefined ? {} : { maxPositions }) } }, notes: [] };
+  return { info: { graph: { inputs, maxPositions } }, notes: [] };
 }
 
 /** Shapes of the inputs of a file of texts, for a first trace. */

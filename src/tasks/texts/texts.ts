@@ -15,7 +15,6 @@ import { trainByteLevelBpe, trainCharacters, trainWordPiece, trainWords } from "
 import { ConfigError } from "../../util/errors.js";
 import type { Buckets, ColumnTypes, TaskContext, TaskInfo, TaskOptions, Inherited } from "../task.js";
 import { asWindows, textCount, windowedCount } from "../shared/windows.js";
-import { defined } from "../../util/record.js";
 
 export interface TextInfo extends TaskInfo {
   /** The text of its `tokenizer.json`. */
@@ -129,10 +128,7 @@ export async function textTokenizer(
   const kind = kinds.find((name) => name === tokenizer) ?? usual.kind;
   if (tokenizer !== undefined && kind !== tokenizer)
     throw new ConfigError(`--tokenizer: expected ${kinds.join(", ")}, or a tokenizer.json, got ${tokenizer}`);
-  return learnTokenizer(texts, {
-    ...usual,
-    ...defined({ kind, vocabularySize }),
-  });
+  return learnTokenizer(texts, { ...usual, kind, vocabularySize: vocabularySize ?? usual.vocabularySize });
 }
 
 /** Returns a tokenizer's entries in a task's info. */
@@ -243,7 +239,7 @@ export function textCollate(
     bounds: batchWidths(context, rows),
     columns: { input_ids: { from: "input_ids", dtype: "int64", pad: context.info.padId }, ...more.columns },
     mask: "attention_mask",
-    ...(more.keep === undefined ? {} : { keep: more.keep }),
+    keep: more.keep,
   });
 }
 

@@ -14,7 +14,6 @@ import { ConfigError } from "../../util/errors.js";
 import type { OptionValues } from "../../util/option.js";
 import type { fineTuningOptions } from "../options.js";
 import { graphIn } from "../use/model.js";
-import { defined } from "../../util/record.js";
 
 /** As the command line names them. */
 export type FineTuningOptions = Partial<OptionValues<typeof fineTuningOptions>>;
@@ -56,8 +55,9 @@ export function adaptersFor(
   if (start === undefined) throw new ConfigError("--lora: expected --init with a trained model to adapt, got none");
   return lora({
     rank,
-    ...defined({ alpha, dropout }),
-    ...(targets === undefined ? {} : { targets: splitPatterns(targets) }),
+    alpha,
+    dropout,
+    targets: splitPatterns(targets),
     modulesToSave: wholeModules(model, start.fresh, start.hasLabels),
   });
 }
@@ -107,9 +107,9 @@ export function fineTuned(
   adapters: Lora | undefined,
 ): { readonly optimizer: Optimizer; readonly trained: number } {
   const tuned = fineTune(model, optimizer, {
-    ...(freeze === undefined ? {} : { freeze: byNodes(model, splitPatterns(freeze)) }),
+    freeze: freeze === undefined ? undefined : byNodes(model, splitPatterns(freeze)),
     ...(layerDecay === undefined ? {} : layerRates(model, layerDecay)),
-    ...(adapters === undefined ? {} : { adapters }),
+    adapters,
   });
   return { optimizer: tuned, trained: sizeOf(tuned.trained(model.parameters())) };
 }

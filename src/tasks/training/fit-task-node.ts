@@ -130,7 +130,7 @@ async function fit(
   note(`${task.name}: ${data.name}, ${counts}; ${choice.name}, fitted on ${device}`);
   const features = (rows: Dataset): Promise<TensorData> => featuresOf(task, info, rows, { device, ...threads });
   const began = performance.now();
-  const given = { seed, own, note, ...threads, ...ending, ...(progress && { progress }) };
+  const given = { seed, own, note, ...threads, ...ending, progress };
   const fitted = await choice.fit({ info, train, validation, features }, given);
   signal?.throwIfAborted();
   const seconds = (performance.now() - began) / 1000;
@@ -171,7 +171,7 @@ export async function fitTask(
   const config = {
     descent: await descentVersion(),
     task: options.task,
-    ...(context.command === undefined ? {} : { command: context.command }),
+    command: context.command,
     options: defined({ ...options, task: undefined, model, seed }),
     model,
     info,

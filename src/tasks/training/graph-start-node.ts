@@ -61,8 +61,7 @@ export interface GraphStart {
 /** Reads the user's choice of parameters. */
 function choiceOf({ parameters, constants }: GraphStartOptions): Pick<GraphInfo, "parameters"> {
   if (parameters === undefined && constants === undefined) return {};
-  const include = parameters === undefined ? {} : { include: splitPatterns(parameters) };
-  return { parameters: { ...include, ...(constants === undefined ? {} : { exclude: splitPatterns(constants) }) } };
+  return { parameters: { include: splitPatterns(parameters), exclude: splitPatterns(constants) } };
 }
 
 /** Tells whether a file is a model that the task has by name, whole: then that model is built as always, and takes the weights. */
@@ -96,9 +95,9 @@ function quantizedNote(path: string, { left }: Dequantized, isRounded: boolean):
 
 /** Returns what a task takes over from a graph. */
 const inheritedFromGraph = ({ maxPositions, inputs, columns }: Omit<GraphInfo, "output">): Inherited => ({
-  ...(maxPositions === undefined ? {} : { maxPositions }),
-  ...(inputs["input_ids"] === undefined ? {} : { readsTokens: true }),
-  ...(columns === undefined ? {} : { columns }),
+  maxPositions,
+  readsTokens: inputs["input_ids"] !== undefined,
+  columns,
 });
 
 /** A file that training starts from, and how it is used. */
@@ -135,7 +134,7 @@ async function startOf({ path, where, model, head, plan, ...own }: StartFile, ta
     ],
   };
   return {
-    ...(tokenizer === undefined ? {} : { tokenizer }),
+    tokenizer,
     inherited: inheritedFromGraph(planned),
     graph,
     modelName: where.replace(/\.onnx$/, ""),

@@ -158,7 +158,7 @@ export async function plantEvidence(data: LoadedData, isQuantity: boolean, seed:
   const changed: LoadedData = {
     ...rest,
     ...schemaOf(data),
-    ...(shape === undefined ? {} : { images: { shape } }),
+    images: shape && { shape },
     train: train.rows,
     validation: validation.rows,
     test: test.rows,

@@ -116,7 +116,7 @@ async function trainTwin(path: string, folder: string, seed: number, request: Pl
     {
       out,
       note: () => undefined,
-      ...(request.signal && { signal: request.signal }),
+      signal: request.signal,
       change: async (loaded) => {
         planted = await plantEvidence(loaded, config.task === "tabular-regression", seed);
         return planted.data;

@@ -93,5 +93,5 @@ export async function predictTraining(setup: TrainingSetup, device: Device, note
   const machine = await machineFor(setup, cost, device, note);
   if (machine === undefined) return { peakMemoryMiB };
   const { seconds } = measureStep(step, trainingTypes(typicalSetup(setup), passSize), device, machine);
-  return { peakMemoryMiB, ...(seconds === undefined ? {} : { stepMs: seconds * 1000 }) };
+  return { peakMemoryMiB, stepMs: seconds && seconds * 1000 };
 }

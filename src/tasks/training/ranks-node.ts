@@ -164,10 +164,8 @@ export async function openTogether(
   const { about, resumed, files: _files, graph: _graph, ...rest } = described;
   return {
     ...rest,
-    ...(about === undefined ? {} : { checkpoint: { ...about, files } as NonNullable<Opened["checkpoint"]> }),
-    ...(resumed === undefined
-      ? {}
-      : { resumed: { ...(resumed as NonNullable<Opened["resumed"]>), ...(graph === undefined ? {} : { graph }) } }),
+    checkpoint: about && ({ ...about, files } as Opened["checkpoint"]),
+    resumed: resumed && ({ ...resumed, graph } as Opened["resumed"]),
   };
 }
 

@@ -49,7 +49,7 @@ export async function writeReport(sources: Omit<ReportSources, "explain">): Prom
     descent: config.descent,
     createdAt: new Date().toISOString(),
     history: await writer.folder.metrics(),
-    ...(bestStep === undefined ? {} : { bestStep }),
+    bestStep,
     notes: notes.map((note) => ({ en: note, zh: heldOutInChinese(note) ?? note })),
     facts: await cardFacts(summary.data, config.options["data"]),
     ...own,

@@ -37,7 +37,6 @@ import type { TrainedModel } from "../trained-model.js";
 import { isCompressed, MODEL_FILE } from "../use/compression.js";
 import { bestOrLast, graphFile, openTrained } from "../use/trained-node.js";
 import { graphInfo } from "../graph-use.js";
-import { defined } from "../../util/record.js";
 
 /** The weights that a model begins with. */
 export interface StartingWeights {
@@ -71,8 +70,9 @@ export interface MadeFor {
 function inheritedFrom(model: PretrainedModel, labels?: readonly string[]): Inherited {
   const { maxPositions } = model.config;
   return {
-    ...defined({ labels, maxPositions }),
-    ...(model instanceof Transformer ? { startToken: targetRules(model).startToken } : {}),
+    labels,
+    maxPositions,
+    startToken: model instanceof Transformer ? targetRules(model).startToken : undefined,
   };
 }
 
@@ -272,7 +272,7 @@ export function startOfRun(config: { readonly [extra: string]: unknown }, file?:
   const info = config["info"] as TaskInfo & { readonly tokenizer?: string; readonly pretrained?: PretrainedInfo };
   const { tokenizer, pretrained } = info;
   return {
-    ...(tokenizer === undefined ? {} : { tokenizer }),
+    tokenizer,
     ...ensembleOf(info),
     ...(file === undefined ? {} : graphOfRun(config, file)),
     ...(pretrained === undefined

@@ -56,7 +56,7 @@ function graphModel(task: AnyTask, info: TaskInfo, file: ModelFile | undefined):
     shapes,
     where: file.where,
     weightless: file.isFitted === true,
-    ...(parameters && { parameters }),
+    parameters,
   });
   return task.graphs.wrap(module, info);
 }

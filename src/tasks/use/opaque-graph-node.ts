@@ -199,7 +199,7 @@ export class OpaqueGraph extends OpaqueModel {
       scoreCount: labels.length,
       labels,
       opaque,
-      ...(hasTrees ? { trees: () => treesFromModel(proto, width, where) } : {}),
+      trees: hasTrees ? () => treesFromModel(proto, width, where) : undefined,
     };
   }
 

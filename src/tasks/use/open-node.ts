@@ -15,7 +15,6 @@ import type { RunConfig } from "../../run/run-folder.js";
 import type { Json } from "../../util/described.js";
 import { pretrainedConfig } from "../../train/pretrained-node.js";
 import { ConfigError, UnsupportedOpError } from "../../util/errors.js";
-import { defined } from "../../util/record.js";
 import { parseImageSize } from "../../vision/index.js";
 import type { GraphFile, GraphOptions, GraphPlan } from "../graph-use.js";
 import { TASKS } from "../table.js";
@@ -70,7 +69,7 @@ export async function openModel(path: string, options: UseOptions & OnnxUseOptio
   const kind = checkpoint === undefined ? "run" : "checkpoint";
   if (stray !== undefined)
     throw new ConfigError(`--${stray[0]}: expected an ONNX file, got the ${kind} ${path}, which stores it`);
-  if (checkpoint !== undefined) return openCheckpoint(path, checkpoint, { ...use, ...defined({ labels, tokenizer }) });
+  if (checkpoint !== undefined) return openCheckpoint(path, checkpoint, { ...use, labels, tokenizer });
   return { ...(await openTrained(path, use)), remarks: [] };
 }
 
@@ -94,8 +93,8 @@ export async function graphFileOf(path: string, model: ModelProto): Promise<Grap
 
 /** The options of a file as tasks take them. */
 export const graphOptionsOf = ({ preprocess, imageSize }: OnnxUseOptions): GraphOptions => ({
-  ...(preprocess === undefined ? {} : { preprocess }),
-  ...(imageSize === undefined ? {} : { imageSize: parseImageSize(imageSize, "--image-size") }),
+  preprocess,
+  imageSize: imageSize === undefined ? undefined : parseImageSize(imageSize, "--image-size"),
 });
 
 /** The task whose inputs a file has; what each task wants, where there is none. */
@@ -211,13 +210,9 @@ interface Opening {
 }
 
 /** Options of the engine for what is opened. */
-const engineOptions = ({ device, threads, arena, aside, runtime }: UseOptions): UseOptions => ({
-  device,
-  threads,
-  arena,
-  aside,
-  runtime,
-});
+const engineOptions = ({ device, threads, arena, aside, runtime }: UseOptions): UseOptions => {
+  return { device, threads, arena, aside, runtime };
+};
 
 /** Opens a file of a task that only the engine runs. */
 async function openAsOpaque(
@@ -287,7 +282,7 @@ async function openGraph(
   const byPlace = places === undefined ? [] : [`${where}: ${read?.remark(places) ?? ""}`];
   const name = where.replace(/\.onnx$/, "");
   const named = task.graphs?.named?.(names, known) ?? { classes: names };
-  const info = { ...known, ...named, graph: { ...graph, ...(places && { places }) } };
+  const info = { ...known, ...named, graph: { ...graph, places } };
   const model = new TracedModel(task, name, info, module.values, use, { bytes, where, isFitted: true });
   return { model, remarks: [...plan.notes, ...byPlace, remark] };
 }

@@ -122,7 +122,7 @@ export class TextGenerator implements AsyncDisposable {
       await Generator.create(model, source.weights, {
         ...options,
         constant: source.isMapped !== true,
-        ...(source.rewrites && { rewrites: source.rewrites }),
+        rewrites: source.rewrites,
       }),
     );
   }

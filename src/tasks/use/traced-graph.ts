@@ -24,7 +24,7 @@ export const usingContext = (task: AnyTask, info: TaskInfo): TaskContext<TaskInf
   info,
   use: "eval",
   options: {},
-  ...(task.buckets === undefined ? {} : { length: symbol("T") }),
+  length: task.buckets && symbol("T"),
 });
 
 /** Columns of a batch by name. */

@@ -131,7 +131,7 @@ export function taskOfFile(task: AnyTask): AnyTask {
     ...rest,
     features: (batch, _context, model) => module(model).features(batch),
     outputs: (model, features, batch) => module(model).outputsOf(features, batch),
-    ...(explained === undefined ? {} : { explained: explainedByFile(explained) }),
+    explained: explained && explainedByFile(explained),
   };
 }
 

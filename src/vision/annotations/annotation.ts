@@ -68,7 +68,7 @@ export function boxesIn(
   return boxes.map((one) => ({
     ...one,
     box: [one.box[0] * width, one.box[1] * height, one.box[2] * width, one.box[3] * height],
-    ...(one.outline === undefined ? {} : { outline: one.outline.map(([x, y]) => [x * width, y * height] as const) }),
+    outline: one.outline?.map(([x, y]) => [x * width, y * height] as const),
   }));
 }
 

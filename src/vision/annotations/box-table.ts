@@ -231,7 +231,7 @@ export function parseBoxTable(
     ...size,
     boxes,
     ...(fractions ? { fractions } : {}),
-    ...(subset === undefined ? {} : { subset }),
+    subset,
   }));
   return { annotations, notes };
 }

@@ -178,7 +178,7 @@ export function parseCoco(
         ...boxIn(bbox, segmentation, `${where}, annotation ${i + 1}`),
         label,
         ...(iscrowd === true || iscrowd === 1 ? { crowd: true } : {}),
-        ...(area === undefined ? {} : { area }),
+        area,
         ...(outlines ? { outline: outlineIn(segmentation, `${where}, annotation ${i + 1}`) } : {}),
       });
     } catch (error) {

@@ -36,7 +36,7 @@ const showImage =
       input: { kind: "image", image: { width, height, channels: channels === 3 ? 3 : 1, data, maximum } },
       attribution: overChannels(attribution, shape),
       ...classResult(judged, classes),
-      ...(rows.has("file") ? { name: basename(imageName(rows, index)) } : {}),
+      name: rows.has("file") ? basename(imageName(rows, index)) : undefined,
     };
   };
 

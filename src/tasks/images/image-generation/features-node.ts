@@ -132,7 +132,7 @@ async function trainClassifier(
     evaluateEvery: totalSteps,
     progress: progress?.({ label: "features", total: totalSteps, unit: "examples", peakMemoryMiB }),
     writer,
-    ...(fetcher === undefined ? {} : { loader: { fetcher } }),
+    loader: { fetcher },
   });
   await state.dispose();
 }

@@ -98,7 +98,7 @@ export function likenessSection(
     xLabel: { en: "cosine to the nearest enrolled image", zh: "与最近的入库图像的余弦相似度" },
     yLabel: { en: "share of the queries", zh: "占查询的比例" },
     yDomain: [0, undefined],
-    ...(kept === undefined ? {} : { mark: { x: kept.threshold, label: { en: "threshold", zh: "阈值" } } }),
+    mark: kept && { x: kept.threshold, label: { en: "threshold", zh: "阈值" } },
     ...chartStyle(),
   });
   const about =

@@ -25,7 +25,7 @@ import { tokenizerOptions, writtenExplainOptions } from "../options.js";
 export const windowOptions = ({ info, use }: Pick<TaskContext<LanguageInfo>, "info" | "use">): WindowOptions => ({
   random: use === "train",
   padId: info.padId,
-  ...(info.masked === null ? {} : { masked: info.masked }),
+  masked: info.masked ?? undefined,
 });
 
 /** Counts the tokens of a window that are text. */

@@ -69,7 +69,7 @@ export const viewOfNextToken: ViewOf = async (model, { examples }, row, name, { 
   return {
     ...(await viewOfText(info, name, { specialTokens: info.masked !== null })),
     asked: { position },
-    ...(target === undefined ? {} : { target: await tokenNamed(info, target) }),
+    target: target === undefined ? undefined : await tokenNamed(info, target),
     remarks: [
       info.masked === null
         ? `Asked about: the token behind the text${left > 0 ? ` as far as the model reads it: ${left} tokens were left out` : ""}.`

@@ -158,7 +158,7 @@ async function prepare(
   const info: SequenceInfo = {
     ...tokenizerInfo(tokenizer, maxLength),
     endId: endOf(tokenizer),
-    ...(startToken === undefined ? {} : { startId: startToken }),
+    startId: startToken,
     source,
     target,
   };
@@ -207,7 +207,7 @@ function outputs(model: Module, batch: Tensors, sourceVectors?: Tensor): Tensors
   const [source, sourceMask, target] = ["input_ids", "attention_mask", "decoder_input_ids"].map(
     (name) => batch[name] as Tensor,
   ) as [Tensor, Tensor, Tensor];
-  return { logits: translatorOf(model).forward(source, { sourceMask, target, ...(sourceVectors && { sourceVectors }) }) }; // [N, T, V]
+  return { logits: translatorOf(model).forward(source, { sourceMask, target, sourceVectors }) }; // [N, T, V]
 }
 
 /** Loss and accuracy of each token after the right ones before it. */

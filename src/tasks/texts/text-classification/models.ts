@@ -8,7 +8,7 @@ import type { ModelChoice, TrainingDefaults } from "../../task.js";
 const sizesOf = ({ vocabularySize, classes, embeddingSize }: TextClassInfo) => ({
   vocabSize: vocabularySize,
   numLabels: classes.length,
-  ...(embeddingSize === undefined ? {} : { embeddingSize }),
+  embeddingSize,
 });
 
 const AROUND = 7000;
@@ -47,7 +47,7 @@ export const TEXT_MODELS: readonly ModelChoice<TextClassInfo>[] = [
   {
     name: "text-cnn",
     summary: "Kim 2014: filters over 3, 4 and 5 tokens, max pooling over time",
-    build: (info) => new TextCnn({ embeddingSize: 100, ...sizesOf(info), embeddingDropout: 0.3 }),
+    build: (info) => new TextCnn({ ...sizesOf(info), embeddingSize: info.embeddingSize ?? 100, embeddingDropout: 0.3 }),
     defaults: defaults(5, 2e-3),
   },
   {

@@ -11,9 +11,9 @@ import {
   joinTexts,
   labelSets,
   placeAt,
+  Dataset,
 } from "../../../data/index.js";
 import type { Column, TableSchema } from "../../../data/index.js";
-import { Dataset } from "../../../data/index.js";
 import type { LoadedData } from "../../../data/node.js";
 import type { Tensor, TensorData } from "../../../graph/index.js";
 import { fromNumbers } from "../../../graph/index.js";
@@ -129,7 +129,7 @@ async function prepare(data: LoadedData, options: Parameters<Task["prepare"]>[1]
   const isFitted = FITTED_TEXTS.some(({ name }) => name === model);
   if (isFitted && multiLabel)
     throw new ConfigError(`--model ${model}: expected one label for each text, got several; take bag-of-ngrams`);
-  const usual: LearnOptions = { kind, ...(isFitted ? { vocabularySize: FITTED_VOCABULARY } : {}) };
+  const usual: LearnOptions = { kind, vocabularySize: isFitted ? FITTED_VOCABULARY : undefined };
   const tokenizer = await textTokenizer(texts, options, usual);
   const info: TextClassInfo = {
     ...tokenizerInfo(tokenizer, lengthFor(options, isFitted ? FITTED_LENGTH : MAX_LENGTH)),
@@ -139,7 +139,7 @@ async function prepare(data: LoadedData, options: Parameters<Task["prepare"]>[1]
     textColumn: text,
     labelColumn: target,
     ...schemaOf(data, text, target),
-    ...(vectorSize === undefined ? {} : { embeddingSize: vectorSize }),
+    embeddingSize: vectorSize,
   };
   const columns = { text, label: target };
   checkEvidence(options);
@@ -229,8 +229,8 @@ export const textClassification: Task<TextClassInfo> = {
     const keep = [targetOf(context.info), ...Object.keys(weightTypes(context, 1))].filter((name) => rows.has(name));
     const isMarked = context.use === "train" && rows.has(EVIDENCE);
     return textCollate(context, rows, {
-      ...(keep.length === 0 ? {} : { keep }),
-      ...(isMarked ? { columns: { [EVIDENCE]: { from: EVIDENCE, dtype: "int32", pad: 0 } } } : {}),
+      keep: keep.length === 0 ? undefined : keep,
+      columns: isMarked ? { [EVIDENCE]: { from: EVIDENCE, dtype: "int32", pad: 0 } } : undefined,
     });
   },
   mostAtOnce: 64,

@@ -27,7 +27,7 @@ export function taggedText(given: LabelledText, unit: TokenUnit): TaggedRow {
     offsets.map(([start, end]) => given.text.slice(start, end)),
     unit,
   );
-  return { features, ...(given.spans === undefined ? {} : { spans: tokenSpans(given.spans, offsets) }) };
+  return { features, spans: given.spans && tokenSpans(given.spans, offsets) };
 }
 
 type Preparing = Parameters<Task["prepare"]>[1];

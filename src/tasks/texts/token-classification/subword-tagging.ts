@@ -32,7 +32,7 @@ export function subwordCollate(context: TaskContext<SubwordInfo>, rows: Dataset)
       first: { from: "first", dtype: "int32", pad: -1 },
       ...(rows.has("tags") ? { tags: { from: "tags", dtype: "int64", pad: IGNORED } as const } : {}),
     },
-    ...(context.use === "train" ? {} : { keep: ["words", "window", "gold"].filter((name) => rows.has(name)) }),
+    keep: context.use === "train" ? undefined : ["words", "window", "gold"].filter((name) => rows.has(name)),
   });
 }
 

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { labelledTexts } from "../../../data/index.js";
+import { labelledTexts, parseConll } from "../../../data/index.js";
 import type { LoadedData } from "../../../data/node.js";
-import { parseConll } from "../../../data/index.js";
 import type { LabelledText } from "../../../data/index.js";
 import { goldSpans, TaggingMeasurement } from "../tagging.js";
 import { taggedText } from "./entity-rows.js";
