@@ -1,7 +1,7 @@
 /** @module A labelling as a whole: data, database, people, the model that learns, and the server. */
 import { randomBytes } from "node:crypto";
 import { listen, readTls } from "../http/listen-node.js";
-import type { ListenOptions } from "../http/listen-node.js";
+import type { Listening, ListenOptions } from "../http/listen-node.js";
 import { isLoopback, LOOPBACK_HOSTS } from "../http/origin.js";
 import { openStore } from "../store/store.js";
 import { ConfigError } from "../util/errors.js";
@@ -103,6 +103,13 @@ interface Opened {
   readonly proposals: Proposals | undefined;
 }
 
+/** The address that people are given: by the first name that the server has, where it has one. */
+function addressFor({ allowedHosts = [], behindProxy = false }: LabellingOptions, { url, port }: Listening): string {
+  const [name] = allowedHosts;
+  if (name === undefined) return url;
+  return behindProxy ? `https://${name}` : `${new URL(url).protocol}//${name}:${port}`;
+}
+
 async function serveLabelling(options: LabellingOptions, opened: Opened): Promise<Labelling> {
   const { note = () => undefined, tls, behindProxy = false } = options;
   const { workspace, read, learner } = opened;
@@ -125,7 +132,8 @@ async function serveLabelling(options: LabellingOptions, opened: Opened): Promis
     return app.fetch(request);
   }, options);
   const people = await accounts.people();
-  const invitation = isAlone || people.length > 0 ? undefined : `${server.url}/join#${await accounts.invite("owner")}`;
+  const invitation =
+    isAlone || people.length > 0 ? undefined : `${addressFor(options, server)}/join#${await accounts.invite("owner")}`;
   return {
     url: server.url,
     invitation,

@@ -105,6 +105,16 @@ describe("the labelling server", () => {
       assert.ok(!JSON.stringify(await (await fetch(labelling.url + path)).text()).includes("descentjs"), path);
   });
 
+  test("the invitation has the name that people reach the server by", async () => {
+    const invitation = async (change: Partial<LabellingOptions>): Promise<string> => {
+      await using labelling = await started({ team: true, ...change });
+      return (labelling.invitation ?? "").replace(labelling.url, "URL").replace(/#[\w-]{20,}$/, "#…");
+    };
+    assert.equal(await invitation({}), "URL/join#…");
+    assert.equal(await invitation({ behindProxy: true, allowedHosts: ["labels.example"] }), "https://labels.example/join#…");
+    assert.match(await invitation({ allowedHosts: ["labels.example"] }), /^http:\/\/labels\.example:\d+\/join#…$/);
+  });
+
   test("another's items can be neither read nor written, and an annotator reviews nothing", async () => {
     await using labelling = await started({ team: true });
     const [owner, ann, bob] = [new Visitor(labelling.url), new Visitor(labelling.url), new Visitor(labelling.url)];
