@@ -165,6 +165,10 @@ test("prune: what cannot be done is refused before anything runs", async () => {
   ] as const)
     await refused(`prune points ${options} --out no`, says);
   await refused("prune points --macs 0.5 --out half", /half/);
+  await descent(
+    "train tabular-classification --data points.csv --label-column class --model linear --steps 20 --no-check --quiet --out plain",
+  );
+  await refused("prune plain --energy 0.9 --out no", /expected a model with linear layers of 1024 numbers or more, got none/);
   assert.ok(!existsSync(path("no")));
 });
 

@@ -47,6 +47,8 @@ export async function batchMeans(
   { smaller, weights, rows }: Pick<Source, "smaller" | "weights" | "rows">,
   vectors: readonly Tensor[],
 ): Promise<Float64Array[]> {
+  // The engine opens no graph without outputs.
+  if (vectors.length === 0) return [];
   const { task, info } = smaller.base;
   const values = new Map([...smaller.named.paths].map(([t, path]) => [t, weights.get(path) as TensorData]));
   const outputs = Object.fromEntries(vectors.map((t, i): [string, Tensor] => [`mean ${i}`, t]));

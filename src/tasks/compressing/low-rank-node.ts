@@ -7,6 +7,7 @@ import type { Rewrite } from "../../compress/rewrite.js";
 import type { Dataset } from "../../data/node.js";
 import type { TensorData } from "../../graph/index.js";
 import { Graph } from "../../graph/index.js";
+import { ConfigError } from "../../util/errors.js";
 import type { PruneOptions } from "./prune-options.js";
 import { chosenBy } from "./prune-options.js";
 import { batchMeans, meanAlong } from "./activations-node.js";
@@ -27,7 +28,11 @@ export interface RankChange {
 /** Below this many numbers a weight is left as it is. */
 const SMALLEST = 1024;
 
-/** Finds the rewrite into two thinner layers of each whose factors take fewer numbers, inputs weighted by how strong they are on the rows. */
+/**
+ * Finds the rewrite into two thinner layers of each whose factors take fewer numbers, inputs weighted by how strong they are on the rows.
+ *
+ * Errors: ConfigError for a model without linear layers of that many numbers.
+ */
 export async function lowRank(
   smaller: SmallerModel,
   weights: ReadonlyMap<string, TensorData>,
@@ -40,6 +45,8 @@ export async function lowRank(
   const layers = linearWeights(inUse).filter(
     ({ path, inFeatures, outFeatures }) => everywhere.has(path) && isChosen([path]) && inFeatures * outFeatures >= SMALLEST,
   );
+  if (layers.length === 0)
+    throw new ConfigError(`low rank: expected a model with linear layers of ${SMALLEST} numbers or more, got none`);
   const squares = await batchMeans(
     { smaller, weights, rows },
     layers.map(({ reads, axis }) => meanAlong(reads.square(), axis)),
