@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { beeswarmChart, dependenceChart, swarmOffsets } from "./beeswarm.js";
+import { textWidth } from "./frame.js";
 import { heatMapChart } from "./heat-map.js";
 import { attributionScale } from "./image.js";
 import { checkMarkup } from "./markup.test.util.js";
@@ -105,6 +106,26 @@ test("words stand on grounds of their values, wrapped into lines; right to left 
     [...markup.matchAll(/<rect x="([\d.-]+)"[^>]*height="24"/g)].map(([, x]) => Number(x));
   const hebrew = left(shadedTextChart({ title: "t", text: "שלום עולם", offsets: [0, 4, 5, 9], values: [1, 1] }));
   assert.ok((hebrew[0] as number) > (hebrew[1] as number), String(hebrew));
+});
+
+test("many heat maps are a grid, each with its own name in its own cell", async () => {
+  const image = { width: 2, height: 2, channels: 1 as const, data: [0, 50, 100, 255] };
+  const label = "Integrated Gradients · hen-of-the-woods, hen of the woods, Polyporus frondosus, Grifola frondosa";
+  const maps = Array.from({ length: 28 }, (_, i) => ({ attribution: [1, 2, 3, 4], label: `${i} ${label}` }));
+  const svg = await heatMapChart({ title: "h", image, maps });
+  checkMarkup(svg);
+  const [, width, height] = /viewBox="0 0 ([\d.]+) ([\d.]+)"/.exec(svg) ?? [];
+  assert.ok(Number(width) < 2100 && Number(height) < 2100, `${width} × ${height}`);
+  const cells = [
+    ...svg.matchAll(/<image x="([\d.]+)" y="([\d.]+)" width="([\d.]+)"[^>]*\/><text x="([\d.]+)" y="([\d.]+)">([^<]*)</g),
+  ];
+  assert.equal(cells.length, 29);
+  assert.equal(new Set(cells.map(([, x, y]) => `${x} ${y}`)).size, 29);
+  for (const [i, [, x, y, wide, textX, textY, name = ""]] of cells.slice(1).entries()) {
+    assert.ok(name.startsWith(`${i} Integrated Gradients · hen`) && name.endsWith("…"), name);
+    assert.ok(textWidth(name) <= Number(wide), `${name}: wider than its cell`);
+    assert.deepEqual([textX, Number(textY)], [x, Number(y) - 9]);
+  }
 });
 
 test("a heat map shows the image, each map over it, and the numbers of its colours", async () => {

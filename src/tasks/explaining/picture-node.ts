@@ -11,6 +11,7 @@ import { waterfallChart } from "../../charts/waterfall.js";
 import { loadSharp } from "../../vision/sharp-node.js";
 import { methodTitle } from "../../report/explanation-words.js";
 import type { Explanation } from "./explain-node.js";
+import { sum } from "../../util/vectors.js";
 import { contributions, pixelMap, tokenRows } from "./summary.js";
 
 /** Makes the title of an input's picture. */
@@ -83,21 +84,34 @@ const matrixOf = (one: Explanation, title: Bilingual, language: Language): strin
 
 const MOST_BARS = 12;
 const CAPTION = 24;
+/** Space between columns of pictures. */
+const BESIDE = 16;
 
-/** Stacks pictures, each below its caption. */
+/** Stacks pictures, each below its caption, in as many columns as make the whole about as wide as it is high. */
 export function stacked(parts: readonly string[], captions: readonly string[], title: string): string {
-  let height = 0;
-  let width = 0;
-  const body = parts.map((part, i) => {
+  const sizes = parts.map((part) => {
     const [, w = "0", h = "0"] = /viewBox="0 0 ([\d.]+) ([\d.]+)"/.exec(part) ?? [];
-    const y = height;
-    height += CAPTION + Number(h);
-    width = Math.max(width, Number(w));
-    const caption = `<text x="4" y="${y + 17}" font-family="system-ui, sans-serif" font-size="13" font-weight="600" fill="#333b45">${escapeXml(captions[i] ?? "")}</text>`;
-    // Inline, since the chart's own style has its height follow the page.
-    const size = `style="width:${w}px;height:${h}px"`;
-    return `${caption}${part.replace("<svg ", `<svg x="0" y="${y + CAPTION}" ${size} `)}`;
+    return { w: Number(w), h: CAPTION + Number(h) };
   });
+  const wide = Math.max(1, ...sizes.map(({ w }) => w));
+  const columns = Math.max(1, Math.round(Math.sqrt(sum(sizes.map(({ h }) => h)) / wide)));
+  const rows = Math.ceil(parts.length / columns);
+  let height = 0;
+  const body: string[] = [];
+  for (let row = 0; row < rows; row++) {
+    const from = row * columns;
+    parts.slice(from, from + columns).forEach((part, column) => {
+      const { w = 0, h = 0 } = sizes[from + column] ?? {};
+      const x = column * (wide + BESIDE);
+      body.push(
+        `<text x="${x + 4}" y="${height + 17}" font-family="system-ui, sans-serif" font-size="13" font-weight="600" fill="#333b45">${escapeXml(captions[from + column] ?? "")}</text>`,
+        // Inline, since the chart's own style has its height follow the page.
+        part.replace("<svg ", `<svg x="${x}" y="${height + CAPTION}" style="width:${w}px;height:${h - CAPTION}px" `),
+      );
+    });
+    height += Math.max(...sizes.slice(from, from + columns).map(({ h }) => h));
+  }
+  const width = columns * (wide + BESIDE) - BESIDE;
   return `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="${escapeXml(title)}" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">${body.join("")}</svg>`;
 }
 
