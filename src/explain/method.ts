@@ -159,8 +159,8 @@ export interface SamplingContext {
   readonly score: (features: TensorData) => Promise<Float64Array>;
   /** All scores [S, K]. */
   readonly answers: (features: TensorData) => Promise<TensorData>;
-  /** The gradient of the score asked about, or of another target, [S, …features]; refused of an opaque model. */
-  readonly gradient: (features: TensorData, target?: number) => Promise<TensorData>;
+  /** The gradient of the target's margin over the best other score, [S, …features]; refused of an opaque model. */
+  readonly marginGradient: (features: TensorData) => Promise<TensorData>;
   /** A layer's values of features [S, …], as a grid [S, C, h, w]. */
   readonly layer: (features: TensorData, at: LayerName | undefined) => Promise<TensorData>;
   readonly at: LayerName | undefined;

@@ -12,6 +12,7 @@ import type { RowOptions, ScoreChoice } from "./rows.js";
 import { chosenScore, namedSums, rowSums, scoresOf } from "./rows.js";
 import type { SessionOptions } from "./sessions.js";
 import { Sessions } from "./sessions.js";
+import { marginScores } from "./target.js";
 import { argMax } from "../util/vectors.js";
 
 type Named = Readonly<Record<string, TensorData>>;
@@ -62,11 +63,16 @@ export class Model implements AsyncDisposable {
     return pickScores(await this.scores(given, choice.output), targets);
   }
 
-  /** The gradient of the score asked about with respect to the features: [N, …]. */
-  async gradient(given: ExplainInput, targets: Int32Array<ArrayBuffer>, choice: ScoreChoice): Promise<TensorData> {
-    const outputs = await this.#run(`gradient ${keyOf(choice)}`, given, targets, (leaves) => ({
-      gradient: grad(chosenScore(this.explainable, leaves, choice).sum(), leaves.x),
-    }));
+  /** The gradient of the target's margin over the best other score with respect to the features: [N, …]. */
+  async marginGradient(
+    given: ExplainInput,
+    targets: Int32Array<ArrayBuffer>,
+    output: ScoreChoice["output"] = "score",
+  ): Promise<TensorData> {
+    const outputs = await this.#run(`margin gradient ${output}`, given, targets, ({ x, target, others }) => {
+      const scores = scoresOf(this.explainable, x, others);
+      return { gradient: grad(marginScores(output === "probability" ? scores.softmax(1) : scores, target).sum(), x) };
+    });
     return outputs["gradient"] as TensorData;
   }
 
@@ -254,14 +260,21 @@ function addTo(total: Map<string, TensorData>, name: string, value: TensorData):
   }
 }
 
-/** Runs over rows in batches: of one size, or the next power of two where there are fewer. */
+/** Rows of a batch for so many: of few sizes, since each is compiled, and at most an eighth more than are needed. */
+function batchSize(rows: number): number {
+  if (rows <= 2) return rows;
+  const step = Math.max(2, 2 ** (Math.floor(Math.log2(rows)) - 3));
+  return Math.ceil(rows / step) * step;
+}
+
+/** Runs over rows in batches of one size, as even as `atOnce` allows. */
 async function inBatches(
   given: ExplainInput,
   atOnce: number,
   run: (batch: ExplainInput, from: number, to: number) => Promise<Record<string, TensorData>>,
 ): Promise<Record<string, TensorData>> {
   const n = given.features.shape[0] ?? 1;
-  const size = Math.min(atOnce, 2 ** Math.ceil(Math.log2(n)));
+  const size = Math.min(atOnce, batchSize(Math.ceil(n / Math.ceil(n / atOnce))));
   const parts: Record<string, TensorData>[] = [];
   for (let from = 0; from < n; from += size) {
     const to = Math.min(n, from + size);

@@ -52,8 +52,8 @@ export function samplingContext(model: Model, question: Question, i: number): Sa
       )),
     score: (features) => score(rowsOf(features)),
     answers: (features) => model.scores(rowsOf(features), options.output),
-    gradient: (features, other = target) =>
-      model.gradient(rowsOf(features), new Int32Array(features.shape[0] ?? 1).fill(other), options),
+    marginGradient: (features) =>
+      model.marginGradient(rowsOf(features), new Int32Array(features.shape[0] ?? 1).fill(target), options.output),
     layer: (features, at) => model.layer(rowsOf(features), at, true),
     progress: (fraction) => options.onProgress?.((i + fraction) / n),
     signal: options.signal,

@@ -3,6 +3,7 @@
  */
 import type { Tensor, TensorData } from "../graph/index.js";
 import { constant, fromNumbers, staticDim, toNumbers } from "../graph/index.js";
+import { where } from "../ops/index.js";
 import { ConfigError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 import type { Explainable } from "./explainable.js";
@@ -12,7 +13,11 @@ import { argMax } from "../util/vectors.js";
 export type Target = number | string;
 
 /** The score that an explanation is about: of each row of logits [N, K], the one of its target class [N]. */
-export function targetScores(logits: Tensor, target: Tensor): Tensor {
+export const targetScores = (logits: Tensor, target: Tensor): Tensor =>
+  logits.mul(oneHot(logits, target).cast(logits.dtype)).sum(1);
+
+/** Tells for each of the scores [N, K] whether it is the target's. */
+function oneHot(logits: Tensor, target: Tensor): Tensor {
   const classes = staticDim(logits.shape[1], "targetScores");
   const range = constant(
     fromNumbers(
@@ -21,7 +26,15 @@ export function targetScores(logits: Tensor, target: Tensor): Tensor {
       Int32Array.from({ length: classes }, (_, k) => k),
     ),
   );
-  return logits.mul(target.cast("int32").unsqueeze(1).equal(range).cast(logits.dtype)).sum(1);
+  return target.cast("int32").unsqueeze(1).equal(range);
+}
+
+/** The target's score of each row, less the best of the others [N]; of a single score, itself. */
+export function marginScores(logits: Tensor, target: Tensor): Tensor {
+  const own = targetScores(logits, target);
+  if (staticDim(logits.shape[1], "marginScores") === 1) return own;
+  const isTarget = oneHot(logits, target);
+  return own.sub(targetScores(logits, where(isTarget, -Infinity, logits).argMax(1)));
 }
 
 /** Places of the targets, one an example. `scores` [N, K] are asked for the answers. Errors: ConfigError for what is not a score of the model. */

@@ -95,14 +95,18 @@ async function scoresOf(features: ReturnType<typeof float32>, k: number): Promis
 test("the curve of a deletion is Quantus's of pixel flipping", async () => {
   for (const [i, expected] of flipping.entries()) {
     const x = float32({ shape: [1, ...shape], data: rowOf(images, i) });
+    const baseline = { ...x, data: new Float32Array(size) };
+    const score = (features: typeof x): Promise<Float64Array> => scoresOf(features, target[i] as number);
+    const [[full = 0], [empty = 0]] = [await score(x), await score(baseline)];
     const { scores } = await curveOf(
       {
         x,
-        baseline: { ...x, data: new Float32Array(size) },
+        baseline,
         values: Float64Array.from(rowOf(attributions, i)),
         unitOf: Int32Array.from({ length: size }, (_, e) => e),
         units: size,
-        score: (features) => scoresOf(features, target[i] as number),
+        score,
+        ends: () => Promise.resolve({ empty, full }),
         explain: () => Promise.reject(new Error("not needed")),
         settings: { samples: expected.length, radius: 0, seed: 0 },
         random: (...key) => new Random(0, ...key),

@@ -16,9 +16,8 @@ export const completeness: Measure = {
   better: "low",
   source: "Sundararajan et al. 2017, arXiv:1703.01365",
   defaults: {},
-  measure: async ({ x, baseline, values, score }) => {
-    const [[full], [empty]] = [await score(x), await score(baseline)];
-    const [top, bottom] = [full as number, empty as number];
+  measure: async ({ values, ends }) => {
+    const { full: top, empty: bottom } = await ends();
     const sum = values.reduce((a, b) => a + b, 0);
     const scale = Math.max(Math.abs(top - bottom), 0.01 * Math.abs(top));
     return scale === 0 ? Math.abs(sum) : Math.abs(sum - (top - bottom)) / scale;

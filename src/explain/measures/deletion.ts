@@ -26,21 +26,23 @@ export function areaUnder({ shares, scores }: Curve, empty: number, full: number
 
 /** The curve of taking units away from x (`deletion`) or putting them into the baseline, the highest attributions first. */
 export async function curveOf(context: MeasureContext, kind: "deletion" | "insertion"): Promise<Curve> {
-  const { values, unitOf, units, settings, score } = context;
+  const { values, unitOf, units, settings, score, ends } = context;
   const sums = unitSums(values, unitOf, units);
   const order = Uint32Array.from({ length: units }, (_, i) => i).sort(
     (a, b) => (sums[b] as number) - (sums[a] as number) || a - b,
   );
   const points = Math.min(settings.samples, units) + 1;
   const counts = Array.from({ length: points }, (_, i) => Math.round((i * units) / (points - 1)));
-  const chosen = new Uint8Array(points * units).fill(kind === "insertion" ? 1 : 0);
-  counts.forEach((count, i) => {
-    for (const unit of order.subarray(0, count)) chosen[i * units + unit] = kind === "insertion" ? 0 : 1;
-  });
+  const { empty, full } = await ends();
   const scores = new Float64Array(points);
-  for (let from = 0; from < points; from += AT_ONCE) {
-    const to = Math.min(points, from + AT_ONCE);
-    scores.set(await score(without(context, chosen.subarray(from * units, to * units))), from);
+  [scores[0], scores[points - 1]] = kind === "insertion" ? [empty, full] : [full, empty];
+  for (let from = 1; from < points - 1; from += AT_ONCE) {
+    const part = counts.slice(from, Math.min(points - 1, from + AT_ONCE));
+    const chosen = new Uint8Array(part.length * units).fill(kind === "insertion" ? 1 : 0);
+    part.forEach((count, i) => {
+      for (const unit of order.subarray(0, count)) chosen[i * units + unit] = kind === "insertion" ? 0 : 1;
+    });
+    scores.set(await score(without(context, chosen)), from);
   }
   return { shares: Float64Array.from(counts, (count) => count / units), scores };
 }

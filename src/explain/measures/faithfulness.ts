@@ -9,11 +9,12 @@ import { Random } from "../../util/random.js";
 import { defined } from "../../util/record.js";
 import type { Attribution } from "../attribution.js";
 import { baselinesFor } from "../baseline.js";
-import { repeatRow, takeInput, takeRows } from "../batch.js";
+import { joinRows, repeatRow, takeInput, takeRows } from "../batch.js";
 import type { Explainer, ExplainOptions } from "../explain.js";
 import type { Explainable, ExplainInput } from "../explainable.js";
 import { checkedInput, imageAxes } from "../explainable.js";
 import { spreadParts } from "../game.js";
+import { pickScores } from "../model.js";
 import { planesOf } from "../parts.js";
 import type { Settings } from "../method.js";
 import type { MeasureContext, MeasureSettings } from "./measure.js";
@@ -94,18 +95,20 @@ function contextOf(
     input.others === undefined
       ? {}
       : { others: Object.fromEntries(Object.entries(input.others).map(([name, d]) => [name, repeatRow(d, 0, count)])) };
+  const score: MeasureContext["score"] = async (features) => {
+    const count = features.shape[0] ?? 1;
+    const scores = await explainer.scores({ features, ...others(count) }, how.output);
+    return pickScores(scores, new Int32Array(count).fill(target));
+  };
+  let ends: ReturnType<MeasureContext["ends"]> | undefined;
   return {
     x: input.features,
     baseline,
     values: featureValues(model, attribution, i, shape, partOf),
     unitOf,
     units,
-    score: async (features) => {
-      const count = features.shape[0] ?? 1;
-      const scores = await explainer.scores({ features, ...others(count) }, how.output);
-      const [, k = 1] = scores.shape;
-      return Float64Array.from({ length: count }, (_, s) => Number(scores.data[s * k + target]));
-    },
+    score,
+    ends: () => (ends ??= score(joinRows([baseline, input.features], 2)).then(([empty = 0, full = 0]) => ({ empty, full }))),
     explain: async (features) => featureValues(model, await explainer.explain({ features, ...others(1) }, how), 0, shape, partOf),
     random: (...key) => new Random(options.seed ?? 0, ...key),
   };

@@ -2,6 +2,7 @@
  * @module `Measure`: a measure of faithfulness, one number for one example's attribution, from the model's answers alone.
  */
 import type { TensorData } from "../../graph/index.js";
+import { toNumbers } from "../../graph/index.js";
 import type { Random } from "../../util/random.js";
 
 /** Settings of measures: samples, radius in the input's units, seed. */
@@ -26,6 +27,8 @@ export interface MeasureContext {
   readonly units: number;
   /** The score asked about, of features [S, …]. */
   readonly score: (features: TensorData) => Promise<Float64Array>;
+  /** The scores of the baseline and of the whole example, asked for once. */
+  readonly ends: () => Promise<{ readonly empty: number; readonly full: number }>;
   /** The same method's attribution of another input [1, …]. */
   readonly explain: (features: TensorData) => Promise<Float64Array>;
   readonly settings: MeasureSettings;
@@ -86,12 +89,11 @@ export function unitSums(values: ArrayLike<number>, unitOf: Int32Array, units: n
 export function without({ x, baseline, unitOf, units }: MeasureContext, chosen: Uint8Array): TensorData {
   const count = chosen.length / units;
   const size = unitOf.length;
+  const [own, absent] = [toNumbers(x), toNumbers(baseline)];
   const data = new Float32Array(count * size);
   for (let s = 0; s < count; s++) {
-    for (let e = 0; e < size; e++) {
-      const isGone = chosen[s * units + (unitOf[e] as number)] === 1;
-      data[s * size + e] = Number((isGone ? baseline : x).data[e]);
-    }
+    const gone = chosen.subarray(s * units, (s + 1) * units);
+    for (let e = 0; e < size; e++) data[s * size + e] = (gone[unitOf[e] as number] === 1 ? absent : own)[e] as number;
   }
   return { dtype: "float32", shape: [count, ...x.shape.slice(1)], data };
 }

@@ -22,10 +22,10 @@ export const sensitivityN: Measure = {
   source: "Ancona et al. 2017, arXiv:1711.06104",
   defaults: { samples: 96 },
   measure: async (context) => {
-    const { values, unitOf, units, score, x, settings, random } = context;
+    const { values, unitOf, units, score, ends, settings, random } = context;
     const sums = unitSums(values, unitOf, units);
     const rounds = Math.max(1, Math.round(settings.samples / PER_SIZE));
-    const [full] = await score(x);
+    const { full } = await ends();
     const draw = random("sensitivity-n");
     let total = 0;
     for (let round = 0; round < rounds; round++) {
@@ -41,7 +41,7 @@ export const sensitivityN: Measure = {
       const scores = await score(without(context, chosen));
       total += pearson(
         predicted,
-        scores.map((v) => (full as number) - v),
+        scores.map((v) => full - v),
       );
     }
     return total / rounds;

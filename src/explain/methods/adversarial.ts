@@ -16,7 +16,7 @@ const row = {
  * One step of ε·sign(∂/∂x) against the answer: the change, and whether it turns the answer.
  *
  * Shapes: x [1, …] → the change, [1, …]. `radius` is a fraction of the range of the example's features.
- * Cost:   two backward passes.
+ * Cost:   one backward pass.
  * Source: Goodfellow et al., Explaining and harnessing adversarial examples, 2014, section 4, arXiv:1412.6572.
  * Differs from the source: the margin over the best other score is lowered, in place of the loss raised.
  * Checked against: a linear model, where the answer turns at margin/|w|₁.
@@ -68,13 +68,14 @@ export const smallestChange: SamplingMethod = {
   source: "Madry et al. 2017, arXiv:1706.06083",
   defaults: { radius: 0.5, steps: 10, stepSize: 0, tolerance: 0.01 },
   run: async (context) => {
-    const { margin } = await marginOf(context, context.x);
-    if (margin <= 0)
+    if ((await marginOf(context, context.x)) <= 0)
       throw new ConfigError("smallest-change: expected the target to be the answer, got a lower score; leave the target out");
     const { steps, tolerance, radius: most } = context.settings;
+    // Every attack begins at x.
+    const first = await context.marginGradient(context.x);
     const attack = async (radius: number): Promise<{ attacked: TensorData; turned: boolean }> => {
-      const attacked = await descend(context, radius, steps);
-      return { attacked, turned: (await marginOf(context, attacked)).margin < 0 };
+      const attacked = await descend(context, radius, steps, first);
+      return { attacked, turned: (await marginOf(context, attacked)) < 0 };
     };
     let [low, high] = [0, most * rangeOf(context)];
     let best = await attack(high);
