@@ -62,6 +62,10 @@ export async function backgroundOf(
   if (file !== undefined) {
     if (!isTable) throw new ConfigError(`--background ${file}: expected a model of tables, got one of ${trained.task.name}`);
     const { examples } = await readInputs(trained, [file]);
+    if (examples.names.length === 1 && isText(examples.column(examples.names[0] ?? "")))
+      throw new ConfigError(
+        `--background ${file}: expected columns, got one text, whose absent words are left out; leave --background out`,
+      );
     if (examples.length === 0) throw new ConfigError(`--background ${file}: expected at least one row, got none`);
     const rows = drawn(examples, seed);
     const which = rows.length < examples.length ? ", drawn by the seed" : "";

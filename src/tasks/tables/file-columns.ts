@@ -7,6 +7,7 @@ import { cell, Dataset, encodeLabels, isText, numberAt, placeAt, valueText } fro
 import type { Dim, Shape, StringData, TensorData } from "../../graph/index.js";
 import { fromNumbers, isFloat, toNumbers } from "../../graph/index.js";
 import type { OnnxModel } from "../../onnx/index.js";
+import { tokenOffsets } from "../../text/index.js";
 import { ConfigError, DataError } from "../../util/errors.js";
 import { unknownName } from "../../util/nearest.js";
 import { namesIn } from "../shared/names.js";
@@ -180,4 +181,18 @@ export function feedsOf(inputs: readonly FileInput[], examples: Dataset): Record
     return [name, fromNumbers(dtype, shape, data)];
   });
   return Object.fromEntries(feeds);
+}
+
+/** A row that is one text, with the words that explanations are about; undefined of other rows, and of a text without a word. */
+export function wordsOfRow(
+  examples: Dataset,
+  row: number,
+):
+  | { readonly column: string; readonly text: string; readonly words: readonly (readonly [start: number, end: number])[] }
+  | undefined {
+  const [[column, values] = ["", undefined], ...more] = examples.entries();
+  if (values === undefined || !isText(values) || more.length > 0) return undefined;
+  const text = values.values[row] ?? "";
+  const words = tokenOffsets(text, "words").filter(([start, end]) => /[\p{L}\p{N}]/u.test(text.slice(start, end)));
+  return words.length === 0 ? undefined : { column, text, words };
 }

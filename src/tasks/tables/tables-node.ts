@@ -17,7 +17,7 @@ import {
 } from "../../data/node.js";
 import type { ReportExample } from "../../report/report.js";
 import type { RowReader } from "./file-columns.js";
-import { fileInputsOf } from "./file-columns.js";
+import { fileInputsOf, wordsOfRow } from "./file-columns.js";
 import { tableReader } from "./reader.js";
 import { graphInfo } from "../graph-use.js";
 import { elementAt } from "../../graph/index.js";
@@ -184,6 +184,12 @@ function viewBehindPrefix({ featureNames }: TableInfo, examples: Dataset, row: n
 /** A row by its columns: the numbers that encode one belong together, and so does its embedded category. */
 function view(model: TrainedModel, { rows, examples }: NamedInputs, row: number, name: string): Promise<View> {
   if (fileInputsOf(model.info) !== undefined) {
+    const written = wordsOfRow(examples, row);
+    if (written !== undefined) {
+      const { text, words } = written;
+      const parts = { names: words.map(([start, end]) => text.slice(start, end)), partOf: Int32Array.from(words.keys()) };
+      return Promise.resolve({ name: text, input: { kind: "text", text, offsets: words.flat() }, parts });
+    }
     const values = examples.entries().map(([, column]) => valueText(column, row) ?? "–");
     const parts = { names: examples.names, partOf: Int32Array.from(examples.names, (_, i) => i) };
     return Promise.resolve({ name, input: { kind: "features", names: examples.names, values }, parts });

@@ -15,7 +15,7 @@ import { rowsOf } from "../shared/softmax.js";
 import { taskNamed } from "../table.js";
 import type { FileInput } from "../graph-use.js";
 import type { FileTableInfo } from "../tables/file-columns.js";
-import { feedsOf } from "../tables/file-columns.js";
+import { feedsOf, wordsOfRow } from "../tables/file-columns.js";
 import { RegressionMeasurement } from "../tables/regression-measurement.js";
 import { OpaqueModel } from "./model-in-use-node.js";
 import type { TableGraph } from "./traced-table.js";
@@ -191,14 +191,55 @@ export class OpaqueTable extends OpaqueModel {
     );
   }
 
-  /** Scores by the columns of an example, for methods that sample. ConfigError where the file has no scores. */
-  async explainable(examples: Dataset): Promise<{ readonly model: Explainable; readonly input: ExplainInput }> {
-    const { fileInputs, classes, target } = this.info;
-    const { names } = examples;
-    const first = await this.scores(examples);
-    const count = first.shape[1] ?? 1;
+  /** What explainers see of the file, whatever its features are. */
+  #seen(scores: TensorData): Pick<Explainable, "name" | "scoreCount" | "labels" | "gives"> {
+    const { classes, target } = this.info;
+    const count = scores.shape[1] ?? 1;
     const labels =
       classes.length === count ? classes : count === 1 ? [target] : Array.from({ length: count }, (_, k) => String(k));
+    const areProbabilities = rowsOf(scores).every((row) => this.#areProbabilities(row));
+    return { name: this.modelName, scoreCount: count, labels, gives: areProbabilities ? "probabilities" : "scores" };
+  }
+
+  /** Scores by the presence of the words of a text: those that are absent are left out of it. */
+  async #byWords(
+    examples: Dataset,
+    { column, text, words }: NonNullable<ReturnType<typeof wordsOfRow>>,
+  ): Promise<{ readonly model: Explainable; readonly input: ExplainInput }> {
+    const names = words.map(([start, end]) => text.slice(start, end));
+    const written = (present: ArrayLike<number>): string => {
+      let [kept, from] = ["", 0];
+      words.forEach(([start, end], i) => {
+        kept += text.slice(from, (present[i] ?? 0) > 0.5 ? end : start);
+        from = end;
+      });
+      return kept + text.slice(from);
+    };
+    const answer = ({ features }: ExplainInput): Promise<TensorData> =>
+      this.scores(new Dataset([[column, { dtype: "string", values: rowsOf(features).map(written) }]]));
+    const presence = (value: number): TensorData =>
+      fromNumbers("float32", [1, words.length], new Float64Array(words.length).fill(value));
+    const standsFor = "the presence of its words";
+    return {
+      model: {
+        ...this.#seen(await this.scores(examples)),
+        features: { name: column, shape: [words.length], kind: "table", names, standsFor },
+        answer,
+        opaque: this.#facts.reason,
+        baseline: presence(0),
+        remarks: ["Words that are absent are left out of the text."],
+      },
+      input: { features: presence(1) },
+    };
+  }
+
+  /** Scores by the columns of an example, or by the words of a text, for methods that sample. ConfigError where the file has no scores. */
+  async explainable(examples: Dataset): Promise<{ readonly model: Explainable; readonly input: ExplainInput }> {
+    const written = examples.length === 1 ? wordsOfRow(examples, 0) : undefined;
+    if (written !== undefined) return this.#byWords(examples, written);
+    const { fileInputs } = this.info;
+    const { names } = examples;
+    const seen = this.#seen(await this.scores(examples));
     const values = names.map((name) => {
       const column = examples.column(name);
       return isText(column)
@@ -206,20 +247,16 @@ export class OpaqueTable extends OpaqueModel {
         : toNumbers(examples.tensor(name));
     });
     const own = Array.from({ length: examples.length }, (_, i) => values.map((column) => column[i] as number)).flat();
-    const areProbabilities = rowsOf(first).every((row) => this.#areProbabilities(row));
     const { graph, reason } = this.#facts;
     return {
       model: {
-        name: this.modelName,
+        ...seen,
         features: { name: fileInputs.map(({ name }) => name).join(", "), shape: [names.length], kind: "table", names },
-        scoreCount: count,
-        labels,
         answer: ({ features }) => this.scores(this.#columnsOf(features, names)),
         ...(treeNodeOf(this.#file.proto) === undefined
           ? {}
           : { trees: () => treesFromModel(this.#file.proto, names.length, this.#file.where) }),
-        gives: areProbabilities ? "probabilities" : "scores",
-        ...(graph === undefined ? { opaque: reason } : traced(graph, areProbabilities)),
+        ...(graph === undefined ? { opaque: reason } : traced(graph, seen.gives === "probabilities")),
         ...(examples.entries().some(([, column]) => isText(column))
           ? { remarks: ["An absent text is an empty one, or the background's."] }
           : {}),
