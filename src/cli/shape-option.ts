@@ -11,6 +11,9 @@ export const shapeOption = list(
   }),
 );
 
+/** Longer axes are typing errors: engines count in 32 bits. */
+const MOST_LENGTH = 2 ** 31 - 1;
+
 /** Lengths by the names of dimensions, and shapes by those of inputs. */
 export interface GivenShapes {
   readonly bindings: Readonly<Record<string, number>>;
@@ -29,6 +32,8 @@ export function parseShapes(given: readonly string[], dimensions: readonly strin
     const where = `--shape ${item}`;
     if (name === "") throw new ConfigError(`${where}: expected NAME=NUMBER or NAME=NUMBERxNUMBER…, got "${item}"`);
     const lengths = value.split("x").map(Number);
+    const large = lengths.find((d) => d > MOST_LENGTH);
+    if (large !== undefined) throw new ConfigError(`${where}: expected lengths of at most ${MOST_LENGTH}, got ${large}`);
     const before = bindings.get(name) ?? shapes.get(name)?.join("x");
     if (before !== undefined && String(before) !== lengths.join("x"))
       throw new ConfigError(`${where}: expected one value for ${name}, got ${before} before; leave one of them out`);

@@ -9,6 +9,7 @@ import { unknownName } from "../util/nearest.js";
 import { decodeModel } from "./decode.js";
 import { encodeModel } from "./encode.js";
 import { checkExpansion, functionsOf } from "./functions.js";
+import { checkSizes } from "./giants.js";
 import { declaredDims, type ImportedModel, importGraph } from "./import.js";
 import type { ModelProto, TensorProto, ValueInfoProto } from "./messages.js";
 import { checkNumbers, dtypeNamed, type ExternalData, headOfTensor, lazyNumbers, storedTypeNamed } from "./numbers.js";
@@ -113,6 +114,8 @@ export class OnnxModel implements ImportedModel {
     checkExpansion(model.graph.nodes, functionsOf(model.functions), where);
     for (const tensor of model.graph.initializers)
       if (storedTypeNamed(tensor.dataType) !== undefined) checkNumbers(tensor, where, options.externalData);
+    checkSizes(model.graph, where);
+    for (const body of model.functions) checkSizes(body, where);
     this.where = where;
     this.proto = model;
     this.#options = options;

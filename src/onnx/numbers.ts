@@ -112,7 +112,8 @@ export function checkNumbers(t: TensorProto, where: string, externalData?: Exter
   if (dtype === "string") return;
   const length = bytesStored(t.dataType, dtype, sizeOf(t.dims));
   const external = t.external;
-  if (external !== undefined && externalData !== undefined && length > 0) {
+  const isNegative = t.dims.some((d) => d < 0);
+  if (!isNegative && external !== undefined && externalData !== undefined && length > 0) {
     const [location = "", offset = "0", count = String(length)] = ["location", "offset", "length"].map((key) =>
       external.get(key),
     );
@@ -120,7 +121,7 @@ export function checkNumbers(t: TensorProto, where: string, externalData?: Exter
     const size = externalData.sizeOf?.(location);
     const isThere = (): boolean => (size === undefined ? externalData(location, last, 1).length === 1 : last < size);
     if (Number(count) === length && Number.isSafeInteger(last) && isThere()) return;
-  } else if (external === undefined && t.rawData.length === length) return;
+  } else if (!isNegative && external === undefined && t.rawData.length === length) return;
   numbersOfTensor(t, where, externalData);
 }
 

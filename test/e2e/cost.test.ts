@@ -45,6 +45,9 @@ test("cost: parameters, FLOPs and energy of one matrix product, by batch", () =>
     const refused: readonly (readonly [readonly string[], RegExp])[] = [
       [["--shape", "N=4", "--shape", "N=5"], /--shape N=5: expected one value for N, got 4 before/],
       [["--shape", "N=4", "--shape", "x=5x20"], /input "x": expected \[N, 20\] where N = 4, got \[5, 20\]/],
+      [["--shape", "x=4x20", "--shape", "x=5x20"], /--shape x=5x20: expected one value for x, got 4x20 before/],
+      [["--shape", "x=4x21"], /input "x": expected \[N, 20\] where N = 4, got \[4, 21\]/],
+      [["--shape", "N=99999999999"], /--shape N=99999999999: expected lengths of at most 2147483647, got 99999999999/],
       [["--shape", "M=4"], /--shape M=4: expected a name of the model's, which has free dimensions N and inputs x, got M/],
       [["--shape", "N"], /--shape N: expected NAME=NUMBER/],
     ];

@@ -9,7 +9,7 @@ import type { FunctionProto, ModelProto, NodeProto } from "../../src/onnx/messag
 import { WireWriter } from "../../src/onnx/wire.js";
 import { compile } from "../../src/runtime/index.js";
 import { DescentError, UnsupportedOpError } from "../../src/util/errors.js";
-import { ints, modelOf, node, one, type OnnxFile } from "./file.js";
+import { ints, list, modelOf, node, one, scalar, type OnnxFile } from "./file.js";
 
 const bytesOf = (file: OnnxFile, change: (model: ModelProto) => void = () => {}): Uint8Array => {
   const model = modelOf(file);
@@ -192,3 +192,48 @@ for (const [domain, opset, said] of [
       (e) => e instanceof UnsupportedOpError && e.exitCode === 2 && e.message.startsWith("their.onnx: ") && said.test(e.message),
     );
   });
+
+const LARGE: readonly [op: string, inputs: readonly string[], constants: NonNullable<OnnxFile["constants"]>][] = [
+  ["ConstantOfShape", ["s"], { s: ints(1e6, 1e6) }],
+  ["Expand", ["v", "s"], { s: ints(1e6, 1e6), v: list(1) }],
+  ["Tile", ["v", "s"], { s: ints(1e12), v: list(1) }],
+  ["Pad", ["v", "s"], { s: ints(0, 1e12), v: list(1) }],
+  ["OneHot", ["i", "s", "v"], { i: ints(1), s: ints(1e12), v: list(0, 1) }],
+  ["Range", ["a", "s", "d"], { a: scalar(0, "int64"), s: scalar(1e12, "int64"), d: scalar(1, "int64") }],
+  ["Resize", ["v", "", "", "s"], { s: ints(1e6, 1e6), v: list(1) }],
+];
+for (const [op, inputs, constants] of LARGE)
+  test(`a constant of 10¹² elements by ${op} is refused before the engine makes it, in a branch as well`, () => {
+    const made = node(op, [...inputs], ["large"]);
+    const whole = { opset: 17, inputs: [[1]], constants, nodes: [made, node("Cast", ["large"], ["y"], { to: 1 })] };
+    const refused = (bytes: Uint8Array): void => {
+      const started = performance.now();
+      assert.throws(
+        () => new OnnxModel(bytes, { where: "their.onnx" }),
+        (e) =>
+          e instanceof DescentError &&
+          e.exitCode === 2 &&
+          e.message ===
+            `their.onnx: node "path/to/${op}_large" (${op}): expected a result of at most 4294967296 elements, got 1000000000000 elements`,
+      );
+      assert.ok(performance.now() - started < 1000);
+    };
+    refused(bytesOf(whole));
+    refused(
+      bytesOf({ ...whole, nodes: [node("Relu", ["x0"], ["y"])] }, ({ graph }) => {
+        const branch = { name: "b", nodes: whole.nodes, initializers: [], inputs: [], outputs: graph.outputs };
+        const [then, other] = ["then_branch", "else_branch"].map((name) => ({ name, type: "graph" as const, value: branch }));
+        graph.nodes.push({ ...node("If", ["x0"], ["z"]), attributes: [then, other] as NodeProto["attributes"] });
+      }),
+    );
+  });
+
+test("a tensor of negative lengths is refused, however many bytes it has", () => {
+  const bytes = bytesOf(
+    { opset: 17, inputs: [[1]], constants: { w: list(1, 2, 3, 4) }, nodes: [node("Relu", ["x0"], ["y"])] },
+    (m) => {
+      (m.graph.initializers[0] as { dims: number[] }).dims = [-2, -2];
+    },
+  );
+  assert.throws(() => new OnnxModel(bytes), /tensor "w": expected lengths of at least 0, got \[-2, -2\]/);
+});
