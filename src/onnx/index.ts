@@ -27,6 +27,7 @@ export { withUniversalLocale } from "./locale.js";
 export { labelsKey } from "./zip-map.js";
 export { chained, withNames } from "./chain.js";
 export { inlined } from "./inline.js";
+export { declarationRemark } from "./declared.js";
 export { expectOrder } from "./sort.js";
 export { splitPrefix, type SplitModel } from "./prefix.js";
 export { readersOf } from "./readers.js";

@@ -3,7 +3,7 @@
  * explained by their answers; whatever needs a graph says what keeps it from there.
  */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import sharp from "sharp";
@@ -27,7 +27,7 @@ const value = (name: string, elementType: number, shape: ValueInfoProto["shape"]
 
 /** A file of ai.onnx.ml. */
 function write(name: string, nodes: NodeProto[], inputs: ValueInfoProto[], outputs: ValueInfoProto[], notes: object = {}): void {
-  const opsets = new Map([["", 15], ["ai.onnx.ml", 2]] as const); // prettier-ignore
+  const opsets = new Map([["", 15], ["ai.onnx.ml", 2], ["com.microsoft", 1]] as const); // prettier-ignore
   const graph = { name: "g", nodes, initializers: [], inputs, outputs };
   const metadata = new Map(Object.entries(notes as Record<string, string>));
   const model: ModelProto = {
@@ -299,4 +299,83 @@ test("a table's file with a graph is explained by gradients, its columns shared 
     explanations[0]?.values.map((v) => Math.round(1e5 * v) / 1e5),
     [2, -2, 9],
   );
+});
+
+test("a text in front of a vectorizer is explained by its words", async () => {
+  const words = node("Tokenizer", ["text"], ["words"], { mark: 0, mincharnum: 1, pad_value: "#", tokenexp: "[a-zA-Z]+" }, "com.microsoft"); // prettier-ignore
+  const flat = node("Flatten", ["words"], ["flat"], { axis: 1 });
+  const counts = node("TfIdfVectorizer", ["flat"], ["counts"], {
+    max_gram_length: 1,
+    max_skip_count: 0,
+    min_gram_length: 1,
+    mode: "TF",
+    ngram_counts: [0],
+    ngram_indexes: [0, 1],
+    pool_strings: ["great", "terrible"],
+  });
+  const sum = ml("LinearRegressor", ["counts"], ["y"], { coefficients: { floats: [2, -1] }, intercepts: { floats: [0.5] } });
+  write("words.onnx", [words, flat, counts, sum], [value("text", STRING, ["N", 1])], [value("y", FLOAT, ["N", 1])]);
+  const methods = ["kernel-shap", "lime", "occlusion", "partition-shap", "exact-shapley"];
+  const text = "great film, but terrible; great";
+  const line = ["explain", "words.onnx", text, "--method", methods.join(","), "--draw", "words.svg", "--json"];
+  const { stdout, stderr } = await descent(...line, "--measure", "none");
+  const { explanations } = JSON.parse(stdout) as {
+    explanations: { method: string; score: number; values: number[]; parts?: { names: string[] } }[];
+  };
+  assert.deepEqual(explanations.map(({ method }) => method), methods); // prettier-ignore
+  for (const { method, score, values, parts } of explanations) {
+    assert.equal(score, 3.5);
+    if (parts !== undefined) assert.deepEqual(parts.names, ["great", "film", "but", "terrible", "great"]);
+    // LIME's ridge draws coefficients towards 0.
+    const near = method === "lime" ? 0.2 : 1e-3;
+    [2, 0, 0, -1, 2].forEach((expected, i) => {
+      assert.ok(Math.abs((values[i] ?? NaN) - expected) < near, `${method}, word ${i}: expected ${expected}, got ${values[i]}`);
+    });
+  }
+  assert.match(stderr, /Words that are absent are left out of the text\./);
+  assert.match(readFileSync(path("words.svg"), "utf8"), /<title>terrible: /);
+});
+
+test("a graph that has a batch of 1 inside answers one example at a time, and says so", async () => {
+  const mix = { dtype: "float32", shape: [16, 2], data: Float32Array.from({ length: 32 }, (_, i) => Math.sin(i)) } as const;
+  const file = modelOf({
+    opset: 17,
+    inputs: [[1, 1, 4, 4]],
+    constants: { flat: fromNumbers("int64", [2], [1, 16]), mix },
+    nodes: [node("Reshape", ["x0", "flat"], ["row"]), node("MatMul", ["row", "mix"], ["y"])],
+  });
+  writeFileSync(path("one.onnx"), encodeModel(file));
+  const names = ["a.png", "b.png", "c.png"];
+  for (const [k, name] of names.entries()) {
+    const pixels = Buffer.from(Array.from({ length: 16 }, (_, i) => (37 * (i + 1) * (k + 1)) % 256));
+    await sharp(pixels, { raw: { width: 4, height: 4, channels: 1 } }).png().toFile(path(name)); // prettier-ignore
+  }
+  const together = await answers("one.onnx", ...names, "--preprocess", "0..1");
+  assert.match(together.stderr, /one\.onnx: takes one example at a time, since its graph has a batch of 1/);
+  for (const [k, name] of names.entries()) {
+    const { rows } = await answers("one.onnx", name, "--preprocess", "0..1");
+    near(together.rows[k]?.["score"], rows[0]?.["score"] as number);
+    assert.equal(together.rows[k]?.["label"], rows[0]?.["label"]);
+  }
+});
+
+test("an output of another shape than the file declares is said once; of another type it is refused", async () => {
+  const product = modelOf({
+    opset: 17,
+    inputs: [["N", 2]],
+    constants: { mix: fromNumbers("float32", [2, 3], [1, 2, 3, 4, 5, 6]) },
+    nodes: [node("MatMul", ["x0", "mix"], ["y"])],
+  });
+  const declare = (name: string, elementType: number): void =>
+    writeFileSync(
+      path(name),
+      encodeModel({ ...product, graph: { ...product.graph, outputs: [value("y", elementType, ["N", 7])] } }),
+    );
+  declare("seven.onnx", FLOAT);
+  const { rows, stderr } = await answers("seven.onnx", "a=1", "b=1");
+  assert.equal(
+    stderr.match(/seven\.onnx: declares output "y" as \[N, 7\], but its nodes give \[N, 3\], which counts/g)?.length,
+    1,
+  );
+  assert.deepEqual(rows[0]?.["predicted_y"], [5, 7, 9]);
 });

@@ -62,11 +62,12 @@ export abstract class ModelInUse implements AsyncDisposable {
     executable: Executable,
     examples: Dataset,
     each: (features: TensorData, rows: number) => void,
+    size = rowsAtOnce(this.task, this.info),
   ): Promise<void> {
     using fetcher = fetcherFor(this.task, this.context, examples);
     await forEachBatch(
       examples,
-      rowsAtOnce(this.task, this.info),
+      size,
       (batch) => executable.call(pick(batch, executable.inputs)),
       (outputs, batch) => each(outputs["features"] as TensorData, batch[executable.inputs[0] as string]?.shape[0] as number),
       fetcher,

@@ -29,6 +29,8 @@ export interface ModelFile {
   readonly where: string;
   /** Whether it was fitted at once: it has its numbers, and needs none that can be trained. */
   readonly isFitted?: boolean;
+  /** How many rows it takes at once; left out, any number. */
+  readonly rows?: number | undefined;
   /** Corrections of what is taken for a parameter. */
   readonly parameters?: ParameterChoice;
 }

@@ -8,13 +8,22 @@ import { loadOnnx } from "../../data/node.js";
 import { readBeside } from "../../data/onnx-node.js";
 import { GraphModule } from "../../nn/index.js";
 import type { ModelProto } from "../../onnx/index.js";
-import { encodeModel, expectOrder, fixInputs, inlined, OnnxModel, otherInputsRemedy, withScores } from "../../onnx/index.js";
+import {
+  declarationRemark,
+  encodeModel,
+  expectOrder,
+  fixInputs,
+  inlined,
+  OnnxModel,
+  otherInputsRemedy,
+  withScores,
+} from "../../onnx/index.js";
 import type { Tensor } from "../../graph/index.js";
 import { input, isStatic } from "../../graph/index.js";
 import type { RunConfig } from "../../run/run-folder.js";
 import type { Json } from "../../util/described.js";
 import { pretrainedConfig } from "../../train/pretrained-node.js";
-import { ConfigError, UnsupportedOpError } from "../../util/errors.js";
+import { ConfigError, DescentError, UnsupportedOpError } from "../../util/errors.js";
 import { parseImageSize } from "../../vision/index.js";
 import type { GraphFile, GraphOptions, GraphPlan } from "../graph-use.js";
 import { TASKS } from "../table.js";
@@ -151,14 +160,31 @@ async function textInfo(path: string, plan: GraphPlan, given: string | undefined
 /** Tokens of the longest text where a file does not say. */
 const LONGEST = 512;
 
-/** The scores that a graph gives for one example. */
-function scoresOf(module: GraphModule, task: AnyTask, info: TaskInfo, output: string, onnx: OnnxModel): Tensor | undefined {
+/** The scores that a graph gives for one example, or for several at once. */
+function scoresOf(
+  module: GraphModule,
+  task: AnyTask,
+  info: TaskInfo,
+  output: string,
+  onnx: OnnxModel,
+  rows?: number,
+): Tensor | undefined {
   const shapes = task.graphs?.shapes(info) ?? {};
   const inputs = Object.entries(shapes).map(([name, shape]) => {
     const dtype = onnx.declaredInputs.get(name)?.dtype ?? "float32";
-    return [name, input(name, shape, dtype)] as const;
+    return [name, input(name, rows === undefined ? shape : [rows, ...shape.slice(1)], dtype)] as const;
   });
   return module.forward(Object.fromEntries(inputs))[output];
+}
+
+/** Tells whether a graph answers two examples at once as it answers one: a length of 1 may be baked into it. */
+function takesRows(...asked: Parameters<typeof scoresOf>): boolean {
+  try {
+    return scoresOf(...asked)?.shape[0] === 2;
+  } catch (error) {
+    if (error instanceof DescentError) return false;
+    throw error;
+  }
 }
 
 /** Counts the scores of one example. */
@@ -272,6 +298,7 @@ async function openGraph(
   const scores = scoresOf(module, task, known, output, onnx);
   const read = options.byPlace === true && graph.inputs["image"] !== undefined ? placesOf(scores, graph.layout) : undefined;
   const count = read?.count ?? scoreCount(scores, task, known, module, where);
+  const contradictions = scores === undefined ? [] : declarationRemark(onnx, output, scores);
   const { names, remark } = await labelsFor(
     onnx,
     path,
@@ -280,11 +307,14 @@ async function openGraph(
   );
   const places = read?.places(count - names.length);
   const byPlace = places === undefined ? [] : [`${where}: ${read?.remark(places) ?? ""}`];
+  const isAlone = read === undefined && scores?.shape[0] === 1 && !takesRows(module, task, known, output, onnx, 2);
+  const alone = isAlone ? [`${where}: takes one example at a time, since its graph has a batch of 1`] : [];
   const name = where.replace(/\.onnx$/, "");
   const named = task.graphs?.named?.(names, known) ?? { classes: names };
   const info = { ...known, ...named, graph: { ...graph, places } };
-  const model = new TracedModel(task, name, info, module.values, use, { bytes, where, isFitted: true });
-  return { model, remarks: [...plan.notes, ...byPlace, remark] };
+  const file = { bytes, where, isFitted: true, rows: isAlone ? 1 : undefined };
+  const model = new TracedModel(task, name, info, module.values, use, file);
+  return { model, remarks: [...plan.notes, ...contradictions, ...byPlace, ...alone, remark] };
 }
 
 /** The value of white in files of images. */

@@ -3,7 +3,7 @@
  */
 import { basename } from "node:path";
 import type { ModelProto, OnnxModel } from "../../onnx/index.js";
-import { labelsKey } from "../../onnx/index.js";
+import { declarationRemark, labelsKey } from "../../onnx/index.js";
 import { DataError } from "../../util/errors.js";
 import type { FileTableInfo } from "../tables/file-columns.js";
 import { columnNames, tableInputs } from "../tables/file-columns.js";
@@ -59,8 +59,13 @@ export async function openTable(
   const inputs = tableInputs(file, columns);
   expectRows(file);
   const outputs = tableOutputs(file);
-  const width = outputs.scores === undefined ? undefined : file.declaredOutputs.get(outputs.scores)?.shape?.[1];
-  const count = typeof width === "number" ? width : undefined;
+  const graph = outputs.scores === undefined ? "it has no scores" : tableGraphOf(whole, where, inputs);
+  const tried = typeof graph !== "string" && graph.isOutput ? graph.tried : undefined;
+  const contradictions =
+    outputs.scores === undefined || tried === undefined ? [] : declarationRemark(file, outputs.scores, tried);
+  const declared = outputs.scores === undefined ? undefined : file.declaredOutputs.get(outputs.scores)?.shape?.[1];
+  const width = tried?.shape[1] ?? declared;
+  const count = typeof width === "number" && declared !== undefined ? width : undefined;
   const kept = outputs.scores === undefined ? undefined : namesIn(file.metadata.get(labelsKey(outputs.scores)) ?? "");
   const own = kept ?? classesIn(file, count);
   const isClasses = outputs.label !== undefined || own !== undefined || (given !== undefined && count !== undefined);
@@ -68,10 +73,9 @@ export async function openTable(
   const named = isClasses && (given !== undefined || own === undefined) && labels.length > 0;
   const { names, remark } = named ? await labelsFor(file, path, labels.length, given) : { names: labels, remark: undefined };
   const info: FileTableInfo = { fileInputs: inputs, classes: names, target: outputs.scores ?? outputs.label ?? "" };
-  const graph = outputs.scores === undefined ? "it has no scores" : tableGraphOf(whole, where, inputs);
   const found = typeof graph === "string" ? { reason: graph } : { reason: "its inputs are columns of a table", graph };
   const distances = areDistances(file, outputs.scores);
   const model = new OpaqueTable(file, info, { outputs, labels, distances, ...found }, use);
   const alone = typeof graph === "string" ? [`${where}: runs on the engine alone; ${graph}`] : [];
-  return { model, remarks: [...alone, ...(remark === undefined ? [] : [remark])] };
+  return { model, remarks: [...contradictions, ...alone, ...(remark === undefined ? [] : [remark])] };
 }

@@ -12,6 +12,8 @@ export interface TableGraph {
   /** Columns [B, F] → scores [B, K], before what makes probabilities of them. */
   readonly forward: (columns: Tensor) => Tensor;
   readonly values: ReadonlyMap<Tensor, TensorData>;
+  /** Scores [2, K] of two rows. */
+  readonly tried: Tensor;
   /** Whether the scores are the file's own output, which may be probabilities. */
   readonly isOutput: boolean;
 }
@@ -60,7 +62,7 @@ export function tableGraphOf(file: ModelProto, where: string, inputs: readonly F
     const tried = forward(input("columns", [2, width]));
     if (tried.rank !== 2 || tried.shape[0] !== 2) return `its scores of two rows are [${tried.shape.join(", ")}]`;
     const { values } = scored.trace({});
-    return { forward, values, isOutput: file.graph.outputs.some(({ name }) => name === output) };
+    return { forward, values, tried, isOutput: file.graph.outputs.some(({ name }) => name === output) };
   } catch (error) {
     if (!(error instanceof DescentError)) throw error;
     // Ops that are missing say more than what kind of column there is.

@@ -94,6 +94,10 @@ export class TracedModel extends ModelInUse implements Trained {
     if (problems.length > 0) throw new ConfigError(`checkpoint: expected one of ${modelName}; ${problems.join("; ")}`);
   }
 
+  get #rows(): number {
+    return this.#file?.rows ?? rowsAtOnce(this.task, this.info);
+  }
+
   /** Names of the columns that the model reads. */
   get #columns(): string[] {
     return Object.keys(this.task.inputs(this.context, 1));
@@ -150,7 +154,7 @@ export class TracedModel extends ModelInUse implements Trained {
   }
 
   async #run(examples: Dataset, each: (outputs: Outputs, rows: Uint32Array, batch: Batch) => void): Promise<void> {
-    const size = examples.length === 1 ? 1 : rowsAtOnce(this.task, this.info);
+    const size = examples.length === 1 ? 1 : this.#rows;
     const executable = await this.#compiled(`outputs ${size}`, () => this.#trace(size).outputs);
     const columns = this.#columns;
     await this.eachBatch(examples, size, (batch) => executable.call(pick(batch, columns)), each);
@@ -160,11 +164,11 @@ export class TracedModel extends ModelInUse implements Trained {
    * The features of encoded examples: what goes into the model's last linear layer, [N, D]. ConfigError if it has none.
    */
   async features(examples: Dataset, each: (features: TensorData, rows: number) => void): Promise<void> {
-    const size = rowsAtOnce(this.task, this.info);
+    const size = this.#rows;
     const executable = await this.#compiled("features", () => {
       return this.featuresOf(Object.values(this.#trace(size).outputs)[0] as Tensor);
     });
-    await this.eachFeatures(executable, examples, each);
+    await this.eachFeatures(executable, examples, each, size);
   }
 
   /** The model as a portable ONNX file with N free, preprocessing inside, and what the task knows in its metadata. */
