@@ -48,6 +48,21 @@ test("one row by name=value; a value that is missing; a threshold", async () => 
   assert.equal(unsure?.prediction, null);
 });
 
+test("of many classes the likeliest are printed, and files have all", async () => {
+  const rows = Array.from({ length: 240 }, (_, i) => `${i % 12},${(i * 7) % 12},k${i % 12}`);
+  writeFileSync(path("many.csv"), `a,b,kind\n${rows.join("\n")}\n`);
+  await descent("train tabular-classification --model mlp --data many.csv --device cpu --steps 20 --no-check --out many --quiet");
+  const { stdout, stderr } = await succeeds(folder, "predict many a=3 b=9".split(" "));
+  const [answer] = JSON.parse(await descent("predict many a=3 b=9 --json")) as Answer[];
+  const ranked = Object.entries((answer as Answer).probabilities).sort(([, a], [, b]) => b - a);
+  assert.equal(ranked.length, 12);
+  const likeliest = ranked.slice(0, 5).map(([name, p]) => `${name} ${Number(p.toPrecision(4))}`);
+  assert.ok(stdout.includes(likeliest.join(", ")) && !stdout.includes("p(k1)"), stdout);
+  assert.match(stderr, /--json gives the probability of every class/);
+  await descent("predict many many.csv --out many-answers.csv");
+  assert.match(readFileSync(path("many-answers.csv"), "utf8"), /^a,b,kind,prediction,score,p\(k0\),.*p\(k9\)\n/);
+});
+
 test("a file to CSV and to JSONL: the same answers beside the rows", async () => {
   await descent("predict boxes boxes.csv --out answers.csv");
   await descent("predict boxes boxes.csv --out answers.jsonl");

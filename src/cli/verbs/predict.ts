@@ -135,7 +135,9 @@ export const verb = defineVerb({
     const lines = answers.flatMap(linesOf);
     const columns = headings(lines, rows?.names);
     if (options.out === undefined) {
-      print(firstLines(columns, lines));
+      const printed = answers.map(withLikeliest).flatMap(linesOf);
+      print(firstLines(headings(printed, rows?.names), printed));
+      if (answers.some(hasManyClasses)) note("--out FILE or --json gives the probability of every class");
       if (lines.length > SHOWN) note(`${lines.length - SHOWN} more; --out FILE or --json gives them all`);
     } else {
       await writeFile(
@@ -186,6 +188,28 @@ function flat(answer: Row): Row {
   const { probabilities, ...rest } = answer as Row & { probabilities?: Readonly<Record<string, number>> };
   const columns = Object.entries(probabilities ?? {}).map(([name, p]) => [`p(${name})`, p]);
   return { ...rest, ...Object.fromEntries(columns) };
+}
+
+/** Classes whose probabilities are printed in columns of their own at most, and how many of more are printed. */
+const [FEW_CLASSES, LIKELIEST] = [10, 5];
+
+const probabilitiesOf = (answer: Row): Readonly<Record<string, number>> =>
+  (answer as { readonly probabilities?: Readonly<Record<string, number>> }).probabilities ?? {};
+
+const hasManyClasses = (answer: Row): boolean => Object.keys(probabilitiesOf(answer)).length > FEW_CLASSES;
+
+/** An answer with the likeliest of many classes in one column. */
+function withLikeliest(answer: Row): Row {
+  if (!hasManyClasses(answer)) return answer;
+  const { probabilities: _, ...rest } = answer;
+  const ranked = Object.entries(probabilitiesOf(answer)).sort(([, a], [, b]) => b - a);
+  return {
+    ...rest,
+    likeliest: ranked
+      .slice(0, LIKELIEST)
+      .map(([name, p]) => `${name} ${shown(p)}`)
+      .join(", "),
+  };
 }
 
 /** Lines that are printed at most. */
