@@ -48,6 +48,7 @@ test("cost: parameters, FLOPs and energy of one matrix product, by batch", () =>
       [["--shape", "x=4x20", "--shape", "x=5x20"], /--shape x=5x20: expected one value for x, got 4x20 before/],
       [["--shape", "x=4x21"], /input "x": expected \[N, 20\] where N = 4, got \[4, 21\]/],
       [["--shape", "N=99999999999"], /--shape N=99999999999: expected lengths of at most 2147483647, got 99999999999/],
+      [["--shape", "N=2147483647"], /expected inputs and outputs within this machine's memory of [\d.]+ GiB, got [\d.]+ GiB/],
       [["--shape", "M=4"], /--shape M=4: expected a name of the model's, which has free dimensions N and inputs x, got M/],
       [["--shape", "N"], /--shape N: expected NAME=NUMBER/],
     ];

@@ -77,6 +77,18 @@ async function energyOf(
   return { joules: WATTS_PER_CORE * threads * seconds, energy: "modelled", how };
 }
 
+/** Refuses inputs and outputs that this machine's memory does not hold. */
+async function checkRoom({ inputs, outputs }: Graph): Promise<void> {
+  const { byteSize } = await import("../../graph/index.js");
+  const { totalmem } = await import("node:os");
+  const bytes = [...inputs, ...outputs.values()].reduce((sum, t) => sum + byteSize(t), 0);
+  const gib = (size: number): string => `${(size / 2 ** 30).toFixed(1)} GiB`;
+  if (bytes > totalmem())
+    throw new ConfigError(
+      `cost: expected inputs and outputs within this machine's memory of ${gib(totalmem())}, got ${gib(bytes)}; give smaller lengths by --shape`,
+    );
+}
+
 /** Measurements in use. */
 interface Measured extends Energy {
   readonly device: string;
@@ -87,6 +99,7 @@ async function measure(
   { graph, names, values }: Costed,
   options: { readonly device: CompileOptions; readonly runs: number; readonly watts?: number | undefined },
 ): Promise<Measured> {
+  await checkRoom(graph);
   const { compile } = await import("../../runtime/index.js");
   const { defaultThreads } = await import("#platform");
   await using executable = await compile(graph, { ...options.device, names, values });
