@@ -59,6 +59,11 @@ test("of many classes the likeliest are printed, and files have all", async () =
   const likeliest = ranked.slice(0, 5).map(([name, p]) => `${name} ${Number(p.toPrecision(4))}`);
   assert.ok(stdout.includes(likeliest.join(", ")) && !stdout.includes("p(k1)"), stdout);
   assert.match(stderr, /--json gives the probability of every class/);
+  for (const verb of ["predict many many.csv", "explain many many.csv"]) {
+    const printed = await succeeds(folder, verb.split(" "));
+    assert.match(printed.stderr, /190 more; .*--json gives them all/);
+    assert.equal(printed.stdout.trim().split("\n").length, 52);
+  }
   await descent("predict many many.csv --out many-answers.csv");
   assert.match(readFileSync(path("many-answers.csv"), "utf8"), /^a,b,kind,prediction,score,p\(k0\),.*p\(k9\)\n/);
 });

@@ -4,7 +4,6 @@
 
 import { basename, dirname, extname } from "node:path";
 import { ConfigError } from "../../util/errors.js";
-import { formatTable } from "../../util/text.js";
 import { checkWritable } from "../../run/run-folder-files-node.js";
 import type { Explanation, ExplainRequest, Unexplained } from "../../tasks/explaining/explain-node.js";
 import { choice, flag, integer, list, text, valuesOf } from "../../util/option.js";
@@ -23,6 +22,7 @@ import { expectOneInput, writeDrawings } from "../drawing.js";
 import type { Reporter } from "../explain-data.js";
 import { expectOwn, ofTask } from "../task-options.js";
 import { useOptionsOf } from "../use-profile.js";
+import { firstLines, linesLeftOut } from "../first-lines.js";
 import { defineVerb } from "../verb.js";
 
 const FORMATS = [".png", ".svg", ".html"];
@@ -262,7 +262,8 @@ async function explainEach(
     ...measures.map((name) => number(one.faithfulness[name])),
     one.view.input.kind === "image" ? "" : topText(contributions(one)),
   ]);
-  print(formatTable(["input", "method", "target", "score", "gap", ...measures, "strongest"], rows));
+  print(firstLines(["input", "method", "target", "score", "gap", ...measures, "strongest"], rows));
+  for (const text of linesLeftOut(rows.length, "--json gives them all")) note(text);
   const files = await drawn({ path, ...drawing, explanations, unexplained });
   note(files.length === 1 ? `picture in ${files[0]}` : `${files.length} files in ${drawing.place}`);
   return {

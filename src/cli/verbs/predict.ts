@@ -5,9 +5,9 @@ import { checkWritable } from "../../run/run-folder-files-node.js";
 import { ConfigError } from "../../util/errors.js";
 import { makeFolders } from "../../util/folders-node.js";
 import { printableLine } from "../../util/terminal.js";
-import { formatTable } from "../../util/text.js";
 import { number, flag, text, valuesOf } from "../../util/option.js";
 import { dataOptions, deviceOptions, onnxOptions, tableOptions } from "../../tasks/options.js";
+import { firstLines, linesLeftOut } from "../first-lines.js";
 import { defineVerb } from "../verb.js";
 import { checkProfileOptions, noteProfile, profileOptions, useOptionsOf } from "../use-profile.js";
 import type { TaskTables } from "../task-options.js";
@@ -136,9 +136,9 @@ export const verb = defineVerb({
     const columns = headings(lines, rows?.names);
     if (options.out === undefined) {
       const printed = answers.map(withLikeliest).flatMap(linesOf);
-      print(firstLines(headings(printed, rows?.names), printed));
+      print(printedTable(headings(printed, rows?.names), printed));
       if (answers.some(hasManyClasses)) note("--out FILE or --json gives the probability of every class");
-      if (lines.length > SHOWN) note(`${lines.length - SHOWN} more; --out FILE or --json gives them all`);
+      for (const text of linesLeftOut(lines.length, "--out FILE or --json gives them all")) note(text);
     } else {
       await writeFile(
         options.out,
@@ -212,13 +212,10 @@ function withLikeliest(answer: Row): Row {
   };
 }
 
-/** Lines that are printed at most. */
-const SHOWN = 50;
-
-const firstLines = (columns: readonly string[], lines: readonly Row[]): string =>
-  formatTable(
+const printedTable = (columns: readonly string[], lines: readonly Row[]): string =>
+  firstLines(
     columns,
-    lines.slice(0, SHOWN).map((line) => columns.map((name) => shown(line[name]))),
+    lines.map((line) => columns.map((name) => shown(line[name]))),
   );
 
 const shown = (value: unknown): string =>
