@@ -39,5 +39,5 @@ export interface Machine {
   readonly nodeSeconds: number;
 }
 
-/** What is measured, and is a rate but for a node's seconds. */
+/** Names of the measured rates, a node's seconds among them. */
 export type Rate = Exclude<keyof Machine, "device" | "threads" | "channelBlock">;

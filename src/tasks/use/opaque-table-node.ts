@@ -191,7 +191,7 @@ export class OpaqueTable extends OpaqueModel {
     );
   }
 
-  /** What explainers see of the file, whatever its features are. */
+  /** Parts of the file that explainers see, whatever its features are. */
   #seen(scores: TensorData): Pick<Explainable, "name" | "scoreCount" | "labels" | "gives"> {
     const { classes, target } = this.info;
     const count = scores.shape[1] ?? 1;
