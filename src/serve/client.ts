@@ -62,8 +62,8 @@ export class Client {
           ...(body === undefined ? {} : { "content-type": "application/json" }),
           ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
         },
-        body: JSON.stringify(body),
-        signal,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(signal === undefined ? {} : { signal }),
       }),
     );
     const answer = (await response.json()) as T & { readonly error?: string };
