@@ -68,7 +68,8 @@ export async function loadOnnxWeights(path: string): Promise<Map<string, TensorD
 export function readBeside(folder: string, location: string, offset: number, length: number, where: string): Uint8Array {
   const outside = (path: string): boolean => path === "" || path === ".." || path.startsWith(`..${sep}`) || isAbsolute(path);
   const refused = (): DataError => new DataError(`${where}: expected its numbers in a file of its own folder, got "${location}"`);
-  if (outside(relative(folder, resolve(folder, location)))) throw refused();
+  // A way out and in again: an engine may follow it through folders that are not there.
+  if (location.split(/[\\/]/).includes("..") || outside(relative(folder, resolve(folder, location)))) throw refused();
   let file: string;
   try {
     file = realpathSync(resolve(folder, location));
@@ -76,6 +77,9 @@ export function readBeside(folder: string, location: string, offset: number, len
     throw new DataError(`${where}: expected its numbers in "${location}" beside it, got no such file`, { cause });
   }
   if (outside(relative(realpathSync(folder), file))) throw refused();
+  // Reading a pipe would wait for ever.
+  if (!statSync(file).isFile())
+    throw new DataError(`${where}: expected its numbers in "${location}" beside it, got something that is not a file`);
   return readPart(file, offset, length);
 }
 

@@ -163,7 +163,9 @@ export function headOf(model: ModelProto, where: string, name?: string): Head {
     const head = headBefore(output, producers);
     if (head !== undefined) return head;
   }
-  throw new ConfigError(`${where}: expected a linear layer before an output, found none; name one with --head; ${list}`);
+  throw new ConfigError(
+    `${where}: expected a linear layer before an output, found none${candidates.length === 0 ? "" : "; name one with --head"}; ${list}`,
+  );
 }
 
 /**

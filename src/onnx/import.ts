@@ -257,7 +257,12 @@ class Importer {
       if (error instanceof ShapeError || error instanceof DTypeError)
         throw new DataError(`${where}: ${error.message}`, { cause: error });
       if (error instanceof DescentError) throw error;
-      throw new DataError(`${where}: expected a well-formed node, got one that fails: ${String(error)}`, { cause: error });
+      const count = `${inputs.length} input${inputs.length === 1 ? "" : "s"}`;
+      const names = node.attributes.map((a) => a.name).join(", ");
+      throw new DataError(
+        `${where}: expected inputs and attributes that the op takes, got ${count}${names === "" ? "" : ` and ${names}`}`,
+        { cause: error },
+      );
     }
   }
 

@@ -103,6 +103,7 @@ export class OnnxModel implements ImportedModel {
     from: { readonly file?: string; readonly isCurrent?: () => boolean } = {},
   ) {
     const where = options.where ?? "ONNX model";
+    if (bytes.length === 0) throw new DataError(`${where}: expected an ONNX model, got an empty file`);
     const read = decodeModel(bytes, where);
     const cut = withoutZipMap(read);
     const model = cut ?? read;
@@ -110,6 +111,11 @@ export class OnnxModel implements ImportedModel {
       throw new DataError(`${where}: expected an ONNX model with outputs, got ${model.graph.nodes.length} nodes without any`);
     // Versions stand after the graph: a file that is cut off there would be read as one of the first version.
     if (model.opsets.size === 0) throw new DataError(`${where}: expected the version of its ops (opset_import), got none`);
+    for (const [domain, version] of model.opsets)
+      if (version >= 2 ** 31) {
+        const name = domain === "" ? "ai.onnx" : domain;
+        throw new DataError(`${where}: expected a version of ${name} (opset_import) from 1 on, got one out of range`);
+      }
     // The engine follows calls without a bound.
     checkExpansion(model.graph.nodes, functionsOf(model.functions), where);
     for (const tensor of model.graph.initializers)

@@ -55,7 +55,7 @@ export function sortedNodes(nodes: readonly NodeProto[], where: string): readonl
 /**
  * Refuses a graph that no engine runs.
  *
- * Errors: DataError where nodes wait for each other, or one takes a name that nothing gives, or its own result.
+ * Errors: DataError where nodes wait for each other, one takes a name that nothing gives, or its own result, or a name is given twice.
  */
 export function expectOrder({ nodes, inputs, initializers }: GraphProto, where: string): void {
   const given = new Set([...inputs, ...initializers].map(({ name }) => name));
@@ -65,6 +65,9 @@ export function expectOrder({ nodes, inputs, initializers }: GraphProto, where: 
       throw new DataError(
         `${where}: node "${name === "" ? (outputs[0] ?? "") : name}" (${opType}): expected a value named "${missing}" before it, got none`,
       );
-    for (const each of outputs) given.add(each);
+    for (const each of outputs) {
+      if (each !== "" && given.has(each)) throw new DataError(`${where}: expected "${each}" to be given once, got it twice`);
+      given.add(each);
+    }
   }
 }

@@ -25,12 +25,13 @@ import {
   sumProducts,
   verifyGraph,
 } from "../ops/index.js";
-import { SessionError, UnsupportedOpError } from "../util/errors.js";
+import { SessionError } from "../util/errors.js";
 import { channelBlock } from "./channel-block.js";
 import { cachedSession } from "./cache.js";
 import { foldBlocks } from "./fold-blocks.js";
 import { resolveDevice } from "./device.js";
 import { Executable } from "./executable.js";
+import { FileSession, refusedFile } from "./refused.js";
 import { clashing, RenamingSession } from "./renaming.js";
 import type { Device, DeviceChoice, Runtime, Session, SessionOptions } from "./runtime.js";
 import { SpecializingSession } from "./specialize.js";
@@ -274,26 +275,6 @@ async function openSource(graph: Graph, options: Settled): Promise<Executable | 
   }
 }
 
-/** Matches the engine's errors for an op that it does not have, and for one that it has no kernel of. */
-const MISSING_OPS: readonly RegExp[] = [
-  /(?<domain>[\w.]*):(?<op>\w+)\(-?\d+\) is not a registered function\/op/,
-  /No Op registered for (?<op>\w+) with domain_version of/,
-  /Could not find an implementation for (?<op>\w+)\(\d+\) node/,
-];
-
-/** Names the op, with its opset, that the engine lacks; other errors stay. */
-function withMissingOp(error: unknown, { where, proto }: OnnxModel): unknown {
-  if (!(error instanceof SessionError)) return error;
-  const { op, domain: said } = MISSING_OPS.map((pattern) => pattern.exec(error.message)?.groups).find(Boolean) ?? {};
-  if (op === undefined) return error;
-  const domain = said ?? proto.graph.nodes.find((node) => node.opType === op)?.domain ?? "";
-  const name = domain === "" || domain === "ai.onnx" ? op : `${domain}.${op}`;
-  return new UnsupportedOpError(
-    `${where}: expected ops that the engine has, got ${name} of opset ${proto.opsets.get(domain) ?? 1}; export the model without it`,
-    { cause: error, exitCode: 2 },
-  );
-}
-
 /** Matches the engine's error for a locale that the system does not know. */
 const LOCALE = /locale/;
 
@@ -304,7 +285,7 @@ async function openModel(model: OnnxModel, options: Settled): Promise<Executable
     async (error: unknown) => {
       // A locale that this machine lacks: one that every machine has changes letters in the same way.
       const other = error instanceof SessionError && LOCALE.test(error.message) ? withUniversalLocale(model.proto) : undefined;
-      if (other === undefined) throw withMissingOp(error, model);
+      if (other === undefined) throw refusedFile(error, model);
       return openFile({ ...model.source, file: encodeModel(other) }, options, fileMemory(options.device), texts);
     },
   );
@@ -312,7 +293,15 @@ async function openModel(model: OnnxModel, options: Settled): Promise<Executable
     dtype === undefined || shape === undefined ? [] : [[name, { dtype, shape }]],
   );
   const graph = new Graph({});
-  return new Executable({ graph, traced: graph, runtime: options.runtime, session, types, release, inPlace: options.inPlace });
+  return new Executable({
+    graph,
+    traced: graph,
+    runtime: options.runtime,
+    session: new FileSession(session, model.where),
+    types,
+    release,
+    inPlace: options.inPlace,
+  });
 }
 
 /**

@@ -78,13 +78,24 @@ export function fromOrtData(dtype: DType, data: unknown): TypedArray {
   return new Uint16Array(array.buffer, array.byteOffset, array.length);
 }
 
-/** The engine's error message in one line, without its error codes and source locations. */
+/** Matches the engine's words for a node that failed as it ran. */
+const NODE_FAILED = /^Non-zero status code returned while running (\w+) node\. Name:'(.*?)' Status Message: (.*)$/;
+
+/** The engine's words without places in its own source. */
+const withoutPlace = (words: string): string =>
+  words
+    .replace(/^\/\S+:\d+ (?:.*? was false\. |.*?\) (?=[A-Z[]))/, "")
+    .replace(/^\[ONNXRuntimeError\] : \d+ : \w+ : (?:\S+:\d+ \w+ )?/, "");
+
+/** The engine's error message in one line, without its error codes and source locations; of a node that failed, with its name first. */
 export function engineMessage(cause: unknown): string {
   const line = (cause instanceof Error ? cause.message : String(cause)).split("\n", 1)[0] as string;
   const locale = /Failed to construct locale with name:([^:]+)/.exec(line)?.[1];
   if (locale !== undefined)
     return `the model changes letters as the locale ${locale} does, which this machine lacks; install it (Debian: package locales, then localedef)`;
-  return line.replace(/^.*ERROR_MESSAGE: /, "").replace(/^\/\S+:\d+ .*? was false\. /, "");
+  const message = line.replace(/^.*ERROR_MESSAGE: /, "");
+  const [, op, name, words] = NODE_FAILED.exec(message) ?? [];
+  return words === undefined ? withoutPlace(message) : `node "${name}" (${op}): ${withoutPlace(words)}`;
 }
 
 /** Differences of one build of the engine from another. */

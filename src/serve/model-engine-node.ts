@@ -84,7 +84,8 @@ function tensorSide(file: OnnxModel, options: UseOptions): TensorSide {
 }
 
 /** The engine's words for values that a node does not take: indices beyond a table, lengths that do not go together. */
-const REFUSED = /Status Message: ([^/\n]*(?:out of (?:data )?bounds|out of range|dimension|shape|broadcast)[^/\n]*)/i;
+const REFUSED =
+  /node ".*" \(\w+\): (?:expected values that it takes, got others: )?([^/\n]*(?:out of (?:data )?bounds|out of range|dimension|shape|broadcast)[^/\n]*)/i;
 
 function refusedValues(error: unknown): DataError | undefined {
   const said = error instanceof SessionError ? REFUSED.exec(error.message)?.[1] : undefined;

@@ -39,10 +39,18 @@ export class DTypeError extends DescentError {
 }
 
 /** An op that is not in the table, or that a device cannot run. */
-export class UnsupportedOpError extends DescentError {}
+export class UnsupportedOpError extends DescentError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, { ...options, exitCode: 2 });
+  }
+}
 
 /** A gradient was asked for through an op that has none; the message gives the table's reason. */
-export class NoGradientError extends DescentError {}
+export class NoGradientError extends DescentError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, { ...options, exitCode: 2 });
+  }
+}
 
 /** The engine refused a graph, or failed while it ran one. */
 export class SessionError extends DescentError {}
