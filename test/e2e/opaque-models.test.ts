@@ -255,6 +255,25 @@ test("rows that do not fit are refused in one line", async () => {
   await refused("predict price.onnx wide.csv", /got 3 \(a, b, c\) of a, b, c; leave the others out of the table/);
 });
 
+test("labels alone are measured by the names that the user gives them", async () => {
+  const labels = modelOf({
+    opset: 15,
+    inputs: [["N", 2]],
+    nodes: [node("ArgMax", ["x0"], ["y_int64"], { axis: 1, keepdims: 0 })],
+    outputs: ["y_int64"],
+  });
+  writeFileSync(path("labels.onnx"), encodeModel(labels));
+  writeFileSync(path("sides.csv"), "a,b,side\n2,1,left\n0,1,right\n3,1,right\n1,5,right\n");
+  writeFileSync(path("sides.txt"), "left\nright\n");
+  await isRefused(
+    folder,
+    ["eval", "labels.onnx", "--data", "sides.csv"],
+    /sides\.csv, column "side": expected a model that names its classes, got one that names none; give them with --labels FILE/,
+  );
+  const { stdout } = await descent("eval", "labels.onnx", "--data", "sides.csv", "--labels", "sides.txt", "--json");
+  assert.equal((JSON.parse(stdout) as { metrics: Record<string, number> }).metrics["accuracy"], 0.75);
+});
+
 test("a file is measured on a table with the truth, by its labels or its quantities", async () => {
   writeFileSync(path("truth.csv"), "a,b,answer,cost\n1,2,yes,24\n3,-1,no,0\n2,2,yes,30\n");
   const measured = async (...line: string[]): Promise<Record<string, number>> => {

@@ -153,6 +153,10 @@ export function fileExamples(
   if (target === undefined) throw new DataError(`${name}: expected a column to predict; name it with --label-column`);
   const rows = fileRows(inputs).apply(part.pick(...part.names.filter((column) => column !== target)), { where: name });
   const [column, where] = [part.column(target), `${name}, column "${target}"`];
+  if (classes?.length === 0)
+    throw new DataError(
+      `${where}: expected a model that names its classes, got one that names none; give them with --labels FILE`,
+    );
   const key = classes === undefined ? "target" : "label";
   // A column that is called so goes in by its place.
   const features = rows.has(key) ? rows.rename({ [key]: `${key} (input)` }) : rows;

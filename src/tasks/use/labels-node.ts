@@ -19,11 +19,11 @@ export interface Labels {
   readonly remark: string;
 }
 
-/** The names of a list that the user names. ConfigError where there is none, and for another number of names. */
-export async function givenNames(given: string, counts: number | readonly number[]): Promise<readonly string[]> {
+/** The names of a list that the user names. ConfigError where there is none, and for another number of names than `counts`. */
+export async function givenNames(given: string, counts?: number | readonly number[]): Promise<readonly string[]> {
   if (!existsSync(given)) throw new ConfigError(`--labels ${given}: expected a file with a name a line, found none`);
   const names = listed(await readFile(given, "utf8"));
-  if (![counts].flat().includes(names.length))
+  if (counts !== undefined && ![counts].flat().includes(names.length))
     throw new ConfigError(
       `--labels ${given}: expected ${[counts].flat().join(" or ")} names, one for each score, got ${names.length}`,
     );

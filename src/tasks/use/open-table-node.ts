@@ -9,7 +9,7 @@ import type { FileTableInfo } from "../tables/file-columns.js";
 import { columnNames, tableInputs } from "../tables/file-columns.js";
 import type { UseOptions } from "../trained-model.js";
 import { namesIn } from "../shared/names.js";
-import { labelsFor } from "./labels-node.js";
+import { givenNames, labelsFor } from "./labels-node.js";
 import { tableGraphOf } from "./traced-table.js";
 import { OpaqueTable, tableOutputs } from "./opaque-table-node.js";
 
@@ -69,7 +69,9 @@ export async function openTable(
   const kept = outputs.scores === undefined ? undefined : namesIn(file.metadata.get(labelsKey(outputs.scores)) ?? "");
   const own = kept ?? classesIn(file, count);
   const isClasses = outputs.label !== undefined || own !== undefined || (given !== undefined && count !== undefined);
-  const labels = own ?? Array.from({ length: isClasses ? (count ?? 0) : 0 }, (_, k) => String(k));
+  // Of labels alone nobody but the user knows how many there are.
+  const all = given !== undefined && outputs.scores === undefined ? (await givenNames(given)).length : count;
+  const labels = own ?? Array.from({ length: isClasses ? (all ?? 0) : 0 }, (_, k) => String(k));
   const named = isClasses && (given !== undefined || own === undefined) && labels.length > 0;
   const { names, remark } = named ? await labelsFor(file, path, labels.length, given) : { names: labels, remark: undefined };
   const info: FileTableInfo = { fileInputs: inputs, classes: names, target: outputs.scores ?? outputs.label ?? "" };
