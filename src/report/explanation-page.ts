@@ -48,13 +48,16 @@ const STYLE = `<style>
 .maps.wide{grid-template-columns:repeat(auto-fill,minmax(min(100%,460px),1fr))}
 .maps.whole{grid-template-columns:1fr}
 .maps canvas{width:100%;height:auto;border-radius:6px;display:block;cursor:crosshair;touch-action:none}
+.maps figure{min-width:0}
 .frame{position:relative}
 .place{position:absolute;width:14px;height:14px;margin:-9px 0 0 -9px;border:2px solid #fff;outline:1px solid #000;pointer-events:none}
 .maps canvas.small{image-rendering:pixelated}
 .maps canvas:focus-visible{outline:2px solid var(--accent)}
 .probe{font-variant-numeric:tabular-nums;min-height:1.5em;font-size:14px}
 .shaded{line-height:2.1;font-size:17px}
+.shaded{overflow-wrap:anywhere}
 .shaded span{border-radius:4px;padding:2px 3px}
+.shaded span:focus-visible{outline:2px solid var(--accent)}
 .matrix{overflow:auto;max-height:75vh}
 .matrix table{border-collapse:collapse;font-size:13px}
 .matrix th{font-weight:400;white-space:pre;padding:2px 5px;text-align:end}
@@ -62,7 +65,8 @@ const STYLE = `<style>
 .matrix td{min-width:15px;height:15px;padding:0;border:1px solid transparent}
 .matrix td.at{border-color:var(--accent)}
 .matrix th.at{font-weight:700}
-.bars{display:grid;grid-template-columns:max-content 1fr max-content;gap:3px 10px;align-items:center;font-size:14px}
+.bars{display:grid;grid-template-columns:fit-content(55%) 1fr max-content;gap:3px 10px;align-items:center;font-size:14px}
+.bars span{overflow-wrap:anywhere}
 .bars i{display:block;height:12px;border-radius:3px}
 .legend{display:flex;align-items:center;gap:8px;font-size:13px;font-variant-numeric:tabular-nums}
 .legend i{flex:1;height:10px;border-radius:3px}
@@ -93,6 +97,8 @@ function mapData({ title, target, score, values, figures, remarks }: PageMap, ki
     scale,
     signed,
     values: packed(values, scale),
+    // Bytes are enough for colours. Of pixels there are too many for more.
+    numbers: kind === "image" ? undefined : Array.from(values, (value) => Number(value.toPrecision(4))),
     figures: figures.map(({ name, value }) => ({ name: bilingual(name), value })),
     remarks,
   };
@@ -122,8 +128,8 @@ async function inputData({ name, shown, maps, missing }: PageInput): Promise<obj
 }
 
 const INTRODUCTION: Bilingual = {
-  en: "Orange spoke for the score that was asked about, blue against it. Where a method has no sign, light is much and dark is little. Move over a picture, or focus it and use the arrow keys, to read its numbers.",
-  zh: "橙色支持所问的得分，蓝色反对。没有正负号的方法以明亮表示多、以深暗表示少。把指针移到图上，或聚焦后用方向键，可读出数值。",
+  en: "Orange spoke for the score that was asked about, blue against it. Where a method has no sign, light is much and dark is little. Move over a picture or a text, or focus it and use the arrow keys (with Shift in larger steps), to read its numbers.",
+  zh: "橙色支持所问的得分，蓝色反对。没有正负号的方法以明亮表示多、以深暗表示少。把指针移到图或文字上，或聚焦后用方向键（按住 Shift 步幅更大），可读出数值。",
 };
 
 /** The page of some inputs. */

@@ -16,6 +16,24 @@ const both = ({ en, zh }) => {
 const say = (en, zh) => both({ en, zh });
 const spoken = ({ en, zh }) => (document.getElementById("lang-zh")?.checked === true ? zh : en);
 const format = (x) => (x === 0 ? "0" : Math.abs(x) >= 1e5 || Math.abs(x) < 1e-3 ? x.toExponential(2) : String(Number(x.toPrecision(3))));
+/** An element's name for those who do not see it, in the language of the page. */
+const name = (element, what) => {
+  const tell = () => { element.ariaLabel = spoken(what); };
+  for (const radio of document.querySelectorAll("nav input")) radio.addEventListener("change", tell);
+  tell();
+  return element;
+};
+const LARGE = 10;
+/** The steps of an arrow key, [right, down]; with Shift larger ones. Undefined for other keys. */
+const stepsOf = ({ key, shiftKey }) => {
+  const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[key];
+  return step?.map((d) => d * (shiftKey ? LARGE : 1));
+};
+/** The ink that is read best on a colour. */
+const inkOn = (color) => {
+  const [r, g, b] = [1, 3, 5].map((i) => Math.pow(parseInt(color.slice(i, i + 2), 16) / 255, 2.2));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.2 ? "#1b2129" : "#fff";
+};
 const unpack = (text) => Int8Array.from(atob(text), (c) => c.charCodeAt(0));
 /** The colour of a share of the scale, -1 ... 1. */
 const colorOf = (map, share) =>
@@ -25,7 +43,7 @@ const colorOf = (map, share) =>
 function controls(input, draw) {
   const targets = [...new Set(input.maps.map((map) => map.target))];
   const state = { target: targets[0], threshold: 0, opacity: 0.8 };
-  const target = make("select", { ariaLabel: spoken({ en: "target", zh: "目标" }) }, ...targets.map((name) => make("option", { value: name, textContent: name })));
+  const target = make("select", {}, ...targets.map((name) => make("option", { value: name, textContent: name })));
   target.addEventListener("change", () => { state.target = target.value; draw(state); });
   const slider = (value, set) => {
     const range = make("input", { type: "range", min: 0, max: 1, step: 0.02, value });
@@ -46,10 +64,13 @@ function legend(map) {
   return make("div", { className: "legend" }, format(map.signed ? -map.scale : 0), bar, format(map.scale));
 }
 
+/** The name of a method's picture of an input. */
+const of = (input, { title }) => ({ en: input.name + ", " + title.en, zh: input.name + "，" + title.zh });
+
 function imageCard(input, map, picture) {
   const values = unpack(map.values);
   const { width, height } = input;
-  const canvas = make("canvas", { width, height, tabIndex: 0, ariaLabel: input.name + ", " + spoken(map.title) });
+  const canvas = name(make("canvas", { width, height, tabIndex: 0, role: "application" }), of(input, map));
   if (Math.max(width, height) <= 96) canvas.className = "small";
   const probe = make("div", { className: "probe", ariaLive: "polite" });
   const at = { x: width >> 1, y: height >> 1 };
@@ -69,8 +90,13 @@ function imageCard(input, map, picture) {
     tell();
   });
   canvas.addEventListener("blur", () => mark(false));
+  canvas.addEventListener("focus", () => {
+    if (!canvas.matches(":focus-visible")) return;
+    mark(true);
+    tell();
+  });
   canvas.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    const step = stepsOf(event);
     if (step === undefined) return;
     event.preventDefault();
     at.x = Math.max(0, Math.min(width - 1, at.x + step[0]));
@@ -104,27 +130,41 @@ function imageCard(input, map, picture) {
 
 function textCard(input, map) {
   const values = unpack(map.values);
-  const body = make("div", { className: "shaded", dir: "auto" });
+  const body = name(make("div", { className: "shaded", dir: "auto", role: "group" }), of(input, map));
   const probe = make("div", { className: "probe", ariaLive: "polite" });
   const words = [];
   let at = 0;
   for (let w = 0; 2 * w < input.offsets.length; w++) {
     const [start, end] = [input.offsets[2 * w], input.offsets[2 * w + 1]];
     body.append(input.text.slice(at, start));
-    const word = make("span", { textContent: input.text.slice(start, end), tabIndex: 0 });
-    const tell = () => { probe.textContent = word.textContent + ": " + format(values[w] / 127 * map.scale); };
+    // One stop for the tabulator: the arrow keys go on from there.
+    const word = make("span", { textContent: input.text.slice(start, end), tabIndex: w === 0 ? 0 : -1 });
+    const tell = () => { probe.textContent = word.textContent + ": " + format(map.numbers[w]); };
     word.addEventListener("pointerenter", tell);
-    word.addEventListener("focus", tell);
+    word.addEventListener("focus", () => {
+      for (const other of words) other.tabIndex = other === word ? 0 : -1;
+      tell();
+    });
     words.push(word);
     body.append(word);
     at = end;
   }
   body.append(input.text.slice(at));
+  body.addEventListener("keydown", (event) => {
+    const now = words.indexOf(event.target);
+    const [right, down] = stepsOf(event) ?? [];
+    const ends = { Home: 0, End: words.length - 1 };
+    if (now < 0 || (right === undefined && ends[event.key] === undefined)) return;
+    event.preventDefault();
+    const forward = getComputedStyle(body).direction === "rtl" ? -1 : 1;
+    const to = ends[event.key] ?? now + forward * right + down;
+    words[Math.max(0, Math.min(words.length - 1, to))].focus();
+  });
   const draw = ({ threshold }) => words.forEach((word, w) => {
     const share = values[w] / 127;
     const shows = Math.abs(share) >= threshold && share !== 0;
     word.style.background = shows ? colorOf(map, share) : "";
-    word.style.color = shows ? (Math.abs(share) > 0.55 ? "#fff" : "#1b2129") : "";
+    word.style.color = shows ? inkOn(colorOf(map, share)) : "";
   });
   return { body: [body, probe], draw };
 }
@@ -152,16 +192,17 @@ function matrixCard(input, map) {
     const line = lines[at.row];
     if (line === undefined || columns[at.column] === undefined) return;
     for (const one of [line.head, columns[at.column], line.cells[at.column]]) one.classList.add("at");
-    probe.textContent = visible(sources[at.column]) + " → " + visible(targets[at.row]) + ": " + format(values[at.row * sources.length + at.column] / 127 * map.scale);
+    probe.textContent = visible(sources[at.column]) + " → " + visible(targets[at.row]) + ": " + format(map.numbers[at.row * sources.length + at.column]);
   };
   const table = make("table", {}, make("thead", {}, make("tr", {}, make("th"), ...columns)),
     make("tbody", {}, ...lines.map(({ head, cells }) => make("tr", {}, head, ...cells))));
-  const body = make("div", { className: "matrix", tabIndex: 0, ariaLabel: input.name + ", " + spoken(map.title) }, table);
+  const body = name(make("div", { className: "matrix", tabIndex: 0, role: "group" }, table), of(input, map));
   body.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    const step = stepsOf(event);
     if (step === undefined) return;
     event.preventDefault();
-    move(at.row + step[0], at.column + step[1]);
+    move(at.row + step[1], at.column + step[0]);
+    lines[at.row]?.cells[at.column]?.scrollIntoView({ block: "nearest", inline: "nearest" });
   });
   body.addEventListener("focus", () => move(at.row, at.column));
   const draw = ({ threshold }) => lines.forEach(({ cells }, t) => cells.forEach((cell, s) => {
@@ -179,7 +220,7 @@ function barCard(input, map) {
     const bar = make("i");
     bar.style.background = colorOf(map, values[i] < 0 ? -1 : 1);
     bar.style.width = Math.max(1, Math.abs(values[i]) / 1.27) + "%";
-    return [make("span", { textContent: input.names[i] }), bar, make("span", { textContent: format(values[i] / 127 * map.scale) })];
+    return [make("span", { textContent: input.names[i] }), bar, make("span", { textContent: format(map.numbers[i]) })];
   }));
   return { body: [body], draw };
 }

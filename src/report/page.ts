@@ -16,6 +16,7 @@ nav label{padding:2px 10px;border-radius:6px;color:var(--soft);cursor:pointer}
 nav input:checked+label{background:var(--card);color:var(--ink);box-shadow:0 0 0 1px var(--rule)}
 nav input:focus-visible+label{outline:2px solid var(--accent)}
 header p{margin:.2em 0;color:var(--soft)}
+h1,h2,h3{overflow-wrap:anywhere}
 h1{font-size:30px;line-height:1.25;margin:.1em 0}
 h2{font-size:20px;margin:44px 0 6px}
 h3{font-size:16px;margin:22px 0 4px}
