@@ -20,6 +20,7 @@ export interface DataOptions extends TableReading, DrawingPlace, Omit<GlobalRequ
   readonly trainedWith: Pick<RunConfig, "options">;
   readonly labelColumn: string | undefined;
   readonly textColumn: string | undefined;
+  readonly skipBadRows: boolean;
   readonly methods: readonly MethodName[];
   readonly background: string | undefined;
   readonly language: "en" | "zh";
@@ -29,7 +30,7 @@ export interface DataOptions extends TableReading, DrawingPlace, Omit<GlobalRequ
 /** Where results, notes and progress go. */
 export interface Reporter {
   readonly print: (text: string) => void;
-  readonly note: (text: string) => void;
+  readonly note: (text: string, always?: boolean) => void;
   readonly progress: (options: ProgressOptions) => Progress;
 }
 
@@ -43,10 +44,10 @@ export async function explainData(model: TrainedModel, path: string, options: Da
   const { loadExamples } = await import("../tasks/use/examples-node.js");
   const { tableReading } = await import("../data/node.js");
   const { print, note, progress } = reporter;
-  const { labelColumn, textColumn, data, signal, trainedWith } = options;
-  const reading = { data, signal, ...tableReading(options), labelColumn, textColumn };
-  const { examples, rows, notes } = await loadExamples(model, trainedWith, reading);
-  for (const each of notes) note(each);
+  const { labelColumn, textColumn, data, signal, trainedWith, skipBadRows } = options;
+  const reading = { data, signal, ...tableReading(options), labelColumn, textColumn, skipBadRows };
+  const { examples, rows, notes, leftOut } = await loadExamples(model, trainedWith, reading);
+  for (const each of notes) note(each, leftOut.includes(each));
   const texts = model.task.textColumn?.(model.info);
   const names = texts === undefined ? [] : rows.texts(texts).map((text) => text ?? "");
   const background = await backgroundOf(model, path, options.background, options.seed);

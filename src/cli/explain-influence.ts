@@ -65,7 +65,7 @@ async function drawn(path: string, found: InfluenceResult, { language, ...drawin
   return writeDrawings(drawing, {
     page: () => influencePage(path, found, language),
     picture: () => {
-      expectOneInput(drawing.place, influences.length);
+      expectOneInput(drawing, influences.length);
       return influenceChart(influences[0] as (typeof influences)[number], { language });
     },
     pictures: () =>

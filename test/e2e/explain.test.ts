@@ -95,6 +95,16 @@ test("a row: the column that decides counts most, and the parts add up to the sc
   assert.match(readFileSync(path("row.svg"), "utf8"), /^<svg [\s\S]*width = 19[\s\S]*<\/svg>$/);
 });
 
+test("rows are called what was typed, or their place in their file", async () => {
+  assert.equal(
+    (await explained("sizes", "width=19", "noise=3", "--draw", "row.svg")).explanations[0]?.input,
+    "width=19, noise=3",
+  );
+  writeFileSync(path("some.csv"), "width,noise\n19,3\nwide,4\n2,5\n");
+  const { explanations } = await explained("sizes", "some.csv", "--skip-bad-rows", "--draw", "rows.html");
+  assert.deepEqual(explanations.map(({ input }) => input), ["some.csv #1", "some.csv #3"]); // prettier-ignore
+});
+
 test("texts: words are the parts; a folder gets a picture for each and a page", async () => {
   const { explanations, files } = await explained("views", "the film was good", "the play was bad", "--draw", "texts");
   assert.deepEqual(
@@ -138,6 +148,48 @@ test("an image: methods side by side, those that the model cannot have are told 
   const chosen = await explained("digits", "one.png", "--method", "grad-cam", "--target", "3", "--draw", "three.png");
   assert.equal(chosen.explanations[0]?.label, "3");
   assert.ok(chosen.explanations[0]?.remarks.some((remark) => /Layer: .*found from the graph/.test(remark)));
+});
+
+test("pictures of one name are files of their own, each with its own picture", async () => {
+  for (const name of ["a", "b"]) {
+    mkdirSync(path(name), { recursive: true });
+    const shade = Buffer.alloc(28 * 28, name === "a" ? 255 : 0);
+    await sharp(shade, { raw: { width: 28, height: 28, channels: 1 } }).png().toFile(path(name, "same.png")); // prettier-ignore
+  }
+  const line = ["digits", join("a", "same.png"), join("b", "same.png"), "--method", "saliency", "--measure", "none"];
+  const { files } = await explained(...line, "--draw", "same");
+  assert.deepEqual(
+    files,
+    ["same.png", "same-2.png", "index.html"].map((name) => join("same", name)),
+  );
+  const [one, other] = await Promise.all(files.slice(0, 2).map((file) => sharp(path(file)).stats()));
+  assert.notEqual(one?.channels[0]?.mean, other?.channels[0]?.mean);
+});
+
+test("an option that would change nothing, and a place that cannot be written to, are refused before anything is computed", async () => {
+  const refused = (args: string[], expected: RegExp): Promise<void> => isRefused(folder, ["explain", ...args], expected);
+  await refused(
+    ["digits", "one.png", "--mask", "one.png"],
+    /--mask: expected a method that takes it, got grad-cam; take one of .*lime/,
+  );
+  await refused(["sizes", "width=1", "--mask", "one.png"], /--mask one\.png: expected a model of images, got one of tabular-/);
+  await refused(
+    ["sizes", "width=1", "--method", "saliency", "--background", "sizes.csv"],
+    /--background sizes\.csv: expected a method that takes it, got saliency; take one of .*kernel-shap/,
+  );
+  await refused(["sizes"], /explain: expected an INPUT, or a data set with --data, got neither/);
+  await refused(["sizes", "width=1", "--data", "sizes.csv"], /--data sizes\.csv: expected no INPUT beside it, got width=1/);
+  writeFileSync(path("plain"), "");
+  mkdirSync(path("folder.png"), { recursive: true });
+  await refused(["digits", "one.png", "--draw", "plain"], /--draw plain: expected a folder to write to, got a file/);
+  await refused(
+    ["digits", "one.png", "--draw", "folder.png"],
+    /--draw folder\.png: expected a \.png file to write, got a folder/,
+  );
+  await refused(
+    ["digits", "one.png", "one.png", "--draw", "two.png"],
+    /--draw two\.png: expected one input for one picture, got 2/,
+  );
 });
 
 test("what cannot be explained is refused in one line", async () => {

@@ -2,9 +2,8 @@
  * @module `descent explain MODEL INPUT…`: explanations of predictions, in pictures and attributions, with measures of their faithfulness.
  */
 
-import { basename, dirname, extname } from "node:path";
+import { basename } from "node:path";
 import { ConfigError } from "../../util/errors.js";
-import { checkWritable } from "../../run/run-folder-files-node.js";
 import type { Explanation, ExplainRequest, Unexplained } from "../../tasks/explaining/explain-node.js";
 import { choice, flag, integer, list, text, valuesOf } from "../../util/option.js";
 import { dataOptions, deviceOptions, onnxOptions, tableOptions } from "../../tasks/options.js";
@@ -18,14 +17,13 @@ import type { TaskTables } from "../task-options.js";
 import type { MeasureName } from "../../explain/index.js";
 import type { TrainedModel } from "../../tasks/trained-model.js";
 import type { DrawingPlace } from "../drawing.js";
-import { expectOneInput, writeDrawings } from "../drawing.js";
+import { drawingPlace, expectOneInput, writeDrawings } from "../drawing.js";
 import type { Reporter } from "../explain-data.js";
 import { expectOwn, ofTask } from "../task-options.js";
 import { useOptionsOf } from "../use-profile.js";
 import { firstLines, linesLeftOut } from "../first-lines.js";
 import { defineVerb } from "../verb.js";
 
-const FORMATS = [".png", ".svg", ".html"];
 const TOP = 6;
 
 const TASK_TABLES: TaskTables = [
@@ -113,6 +111,7 @@ export const verb = defineVerb({
     labelColumn: dataOptions.labelColumn,
     textColumn: dataOptions.textColumn,
     ...tableOptions,
+    skipBadRows: dataOptions.skipBadRows,
     examples: integer({
       help: "with --data or --influence: number of examples to use, drawn by the seed",
       minimum: 1,
@@ -156,25 +155,28 @@ export const verb = defineVerb({
     "descent explain runs/fashion --plant --seeds 3",
   ],
   async run({ positionals: [path = "", ...inputs], options, given, signal, print, note, progress }) {
-    const extension = extname(options.draw).toLowerCase();
-    const isFile = FORMATS.includes(extension);
-    if (extension !== "" && !isFile)
-      throw new ConfigError(`--draw: expected a folder, or a ${FORMATS.join(", ")} file, got ${options.draw}`);
-    checkWritable(dirname(options.draw), `--draw ${options.draw}`);
+    const place = drawingPlace(options.draw);
+    if (inputs.length === 0 && options.data === undefined && !options.plant)
+      throw new ConfigError("explain: expected an INPUT, or a data set with --data, got neither");
+    if (inputs.length > 0 && options.data !== undefined)
+      throw new ConfigError(`--data ${options.data}: expected no INPUT beside it, got ${inputs[0]}; leave one of them out`);
     const { openModel } = await import("../../tasks/use/open-node.js");
     const { readInputs } = await import("../../tasks/use/examples-node.js");
-    const { measuresNamed, methodsNamed, viewerOf } = await import("../../tasks/explaining/explain-node.js");
+    const { expectTaken, measuresNamed, methodsNamed, viewerOf } = await import("../../tasks/explaining/explain-node.js");
     const { readMask } = await import("../../tasks/explaining/mask-node.js");
     const methods = options.method === undefined ? [] : methodsNamed(options.method);
+    if (options.background !== undefined) expectTaken(`--background ${options.background}`, "background", methods, options.of);
     const mask = options.mask === undefined ? undefined : await readMask(options.mask);
     const measures = measuresNamed(options.measure);
     const opened = await openModel(path, { ...useOptionsOf(options), byPlace: true });
     await using model = opened.model;
     expectOwn(model.task.name, model.task.explained?.options, TASK_TABLES, options);
     viewerOf(model);
+    if (mask !== undefined && model.task.explained?.kind !== "image")
+      throw new ConfigError(`--mask ${options.mask}: expected a model of images, got one of ${model.task.name}`);
     for (const remark of opened.remarks) note(remark);
     const [target] = options.target;
-    const asked = { ...options, target, methods, place: options.draw, extension, language: options.lang, signal };
+    const asked = { ...options, target, methods, ...place, language: options.lang, signal };
     const isWhole = options.plant || options.influence !== undefined || inputs.length === 0;
     if (isWhole && options.target.length > 1)
       throw new ConfigError(`--target: expected one without an INPUT or with --influence, got ${options.target.length}`);
@@ -191,7 +193,10 @@ export const verb = defineVerb({
       const trainedWith = opened.config ?? { options: {} };
       return await explainData(model, path, { ...asked, data: options.data, trainedWith }, reporter);
     }
-    const read = await readInputs(model, inputs, valuesOf(options, tableOptions));
+    const { skipBadRows } = options;
+    const read = await readInputs(model, inputs, { ...valuesOf(options, tableOptions), skipBadRows, signal });
+    if (read.badRows > 0) note(`${read.badRows} inputs that cannot be read were left out`, true);
+    expectOneInput(place, read.names.length);
     for (const remark of read.notes ?? []) note(remark);
     if (options.influence !== undefined) {
       const { explainInfluence } = await import("../explain-influence.js");
@@ -280,29 +285,37 @@ interface Drawing extends DrawingPlace {
   readonly unexplained: readonly Unexplained[];
 }
 
-/** A name for a file, of an input's name. */
-const fileName = (name: string, i: number): string => {
-  const plain = basename(name, extname(name))
-    .replaceAll(/[^\p{L}\p{N}_-]+/gu, "-")
-    .replaceAll(/^-+|-+$/g, "")
-    .slice(0, 40);
-  return plain === "" ? `input-${i + 1}` : plain;
-};
+/** Names for files, of the inputs' names, each another one. */
+function fileNames(names: readonly string[]): readonly string[] {
+  // Some file systems take names for the same that differ in their letters' case.
+  const taken = new Set<string>();
+  return names.map((name, i) => {
+    const plain = basename(name)
+      .replace(/\.\w{1,5}$/, "")
+      .replaceAll(/[^\p{L}\p{N}_-]+/gu, "-")
+      .replaceAll(/^-+|-+$/g, "")
+      .slice(0, 40);
+    const base = plain === "" ? `input-${i + 1}` : plain;
+    let own = base;
+    for (let k = 2; taken.has(own.toLowerCase()); k++) own = `${base}-${k}`;
+    taken.add(own.toLowerCase());
+    return own;
+  });
+}
 
 /** Writes the pictures and the page; the files, by name. */
 async function drawn({ path, language, explanations, unexplained, ...drawing }: Drawing): Promise<string[]> {
   const { explanationSvg } = await import("../../tasks/explaining/picture-node.js");
   const { byInput, pageOf } = await import("../../tasks/explaining/page-node.js");
   const inputs = byInput(explanations);
+  const names = fileNames(inputs.map(([first]) => first?.view.name ?? ""));
   return writeDrawings(drawing, {
     page: () => pageOf(path, explanations, unexplained, language),
     picture: () => {
-      expectOneInput(drawing.place, inputs.length);
+      expectOneInput(drawing, inputs.length);
       return explanationSvg(explanations, language);
     },
     pictures: () =>
-      Promise.all(
-        inputs.map(async (some, i) => [fileName(some[0]?.view.name ?? "", i), await explanationSvg(some, language)] as const),
-      ),
+      Promise.all(inputs.map(async (some, i) => [names[i] as string, await explanationSvg(some, language)] as const)),
   });
 }

@@ -45,6 +45,8 @@ export interface ExplainRequest extends Omit<ExplainOptions, "method" | "onProgr
 /** One input by one method. */
 export interface Explanation {
   readonly view: View;
+  /** The place of the input among those that were given. */
+  readonly place: number;
   readonly method: MethodName;
   /** Attributions in the features' order, and their shape without the batch. */
   readonly values: Float64Array;
@@ -69,6 +71,16 @@ export interface Unexplained {
 export function methodsNamed(text: string): readonly MethodName[] {
   if (text === "all") return METHOD_NAMES;
   return text.split(",").map((name) => methodNamed(name.trim()).name as MethodName);
+}
+
+/** ConfigError for an option that none of the methods takes, so that it would change nothing. */
+export function expectTaken(option: string, need: "parts" | "background", methods: readonly MethodName[], of?: string): void {
+  const takes = (name: string): boolean => methodNamed(name).needs.includes(need);
+  if (methods.length === 0 || [...methods, ...(of === undefined ? [] : [of])].some(takes)) return;
+  const others = METHOD_NAMES.filter(takes).join(", ");
+  throw new ConfigError(
+    `${option}: expected a method that takes it, got ${methods.join(", ")}; take one of ${others}, or leave it out`,
+  );
 }
 
 /** Tells whether a model is a tree ensemble whose file says how many training rows reached each leaf. */
@@ -207,6 +219,7 @@ export async function explainInputs(
     await using explainer = new Explainer(model, { device, threads });
     const usual = trained.task.explained?.method ?? defaultMethod(view.input.kind, model);
     const chosen = methods.length === 0 ? [usual] : methods;
+    if (settings.mask !== undefined) expectTaken("--mask", "parts", chosen);
     const isShort = chosen.length === METHOD_NAMES.length && view.input.kind === "image";
     for (const method of chosen) {
       try {
@@ -223,6 +236,7 @@ export async function explainInputs(
         const measured = await measuredOf(explainer, input, attribution, { measures, explain: asked, ...points });
         explanations.push({
           view,
+          place: row,
           method,
           ...summaryOf(view, attribution),
           settings,

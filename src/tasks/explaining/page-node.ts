@@ -51,8 +51,8 @@ function mapOf(one: Explanation): PageMap {
 export function byInput(explanations: readonly Explanation[]): readonly (readonly Explanation[])[] {
   const groups = new Map<string, Explanation[]>();
   for (const one of explanations) {
-    const { name, input, boxes = [], written } = one.view;
-    const key = JSON.stringify([name, input.kind === "features" ? input.values : "", boxes, written?.tokens ?? []]);
+    const { boxes = [], written } = one.view;
+    const key = JSON.stringify([one.place, boxes, written?.tokens ?? []]);
     groups.set(key, [...(groups.get(key) ?? []), one]);
   }
   return [...groups.values()];

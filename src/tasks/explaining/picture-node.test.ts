@@ -15,6 +15,7 @@ const explanation = (method: Explanation["method"]): Explanation => ({
     input: { kind: "text", text: TEXT, offsets: PLACES },
     parts: { names: words, partOf: Int32Array.from(words.keys()) },
   },
+  place: 0,
   method,
   values: Float64Array.from(words, (_, i) => i - 2),
   shape: [words.length],

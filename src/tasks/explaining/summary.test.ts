@@ -11,6 +11,7 @@ const explanation = (method: Explanation["method"], values: readonly number[], s
     input: { kind: "text", text: "good film", offsets: [0, 4, 5, 9] },
     parts: { names: ["good", "film"], partOf: Int32Array.of(-1, 0, 1, 1) },
   },
+  place: 0,
   method,
   values: Float64Array.from(values),
   shape,

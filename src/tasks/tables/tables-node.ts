@@ -2,6 +2,7 @@
  * @module Tables with files: rows from a command line, and how a report shows one.
  */
 import { existsSync } from "node:fs";
+import { basename } from "node:path";
 import type { Column } from "../../data/node.js";
 import {
   concatenate,
@@ -37,7 +38,15 @@ interface ReadRows {
   readonly badRows: number;
   /** Findings about the file: how it is read, and lines that are not rows. */
   readonly notes?: readonly string[];
+  /** The rows' names for people. */
+  readonly names: readonly string[];
 }
+
+/** The longest name of a row, in characters. */
+const LONGEST_NAME = 40;
+
+/** A row's name, made of what was typed. */
+const typedName = (text: string): string => (text.length <= LONGEST_NAME ? text : `${text.slice(0, LONGEST_NAME - 1)}…`);
 
 /** Tables, or one row as `name=value` pairs. */
 async function readRows(model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs> {
@@ -55,8 +64,13 @@ async function readRows(model: TrainedModel, inputs: readonly string[], options:
   for (const { data, where } of read) parts.push(await reader.apply(data, { where }));
   const examples = concatenate(parts);
   const rows = together(read.map(asGiven));
-  const names = Array.from({ length: rows.length }, (_, i) => String(i));
-  return { examples, names, rows, badRows: read.reduce((sum, { badRows }) => sum + badRows, 0), notes };
+  return {
+    examples,
+    names: read.flatMap(({ names }) => names),
+    rows,
+    badRows: read.reduce((sum, { badRows }) => sum + badRows, 0),
+    notes,
+  };
 }
 
 /** Tells whether a model's only input is a text. */
@@ -68,7 +82,7 @@ function readsText({ info }: TrainedModel): boolean {
 /** Texts as they were typed in, a row each. */
 function givenTexts(inputs: readonly string[]): ReadRows {
   const raw = fromRows(inputs.map((text) => ({ text })));
-  return { raw, data: raw, where: "input", badRows: 0 };
+  return { raw, data: raw, where: "input", badRows: 0, names: inputs.map(typedName) };
 }
 
 /** `age=41 plan=basic` as one row; an empty value is a missing one. */
@@ -81,7 +95,7 @@ function givenRow(inputs: readonly string[], reader: RowReader): ReadRows {
     [Object.fromEntries(pairs)],
     pairs.map(([name]) => name),
   );
-  return { raw, data: reader.read(raw, "input"), where: "input", badRows: 0 };
+  return { raw, data: reader.read(raw, "input"), where: "input", badRows: 0, names: [typedName(inputs.join(", "))] };
 }
 
 async function readRowsOf(path: string, reader: RowReader, options: InputOptions): Promise<ReadRows> {
@@ -95,7 +109,11 @@ async function readRowsOf(path: string, reader: RowReader, options: InputOptions
     format,
     schema,
   });
-  return { raw, data, where: path, badRows, notes: schema && notes };
+  // A query may hold a password.
+  const file = isQuery(path) ? "" : `${basename(path)} `;
+  const rows = raw.entries()[0]?.[1].positions?.rows;
+  const names = Array.from({ length: raw.length }, (_, i) => `${file}#${rows?.[i] ?? i + 1}`);
+  return { raw, data, where: path, badRows, notes: schema && notes, names };
 }
 
 /** Rows as the user gave them: the original text, except for numbers in the usual form. */
