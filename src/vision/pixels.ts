@@ -72,11 +72,14 @@ export function interleaved({ channels, height, width, data }: Pixels): Uint8Arr
   return out;
 }
 
+/** The longest side of a model's images, in pixels. */
+export const MAX_SIDE = 8192;
+
 /** `224` or `320x240` (width, then height, as people say it) as height and width. ConfigError, beginning with `where`. */
 export function parseImageSize(text: string, where: string): [height: number, width: number] {
   const match = /^(\d+)(?:[x×](\d+))?$/.exec(text.trim());
   const [width, height] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
-  if (!(width >= 1 && height >= 1 && width <= 8192 && height <= 8192))
+  if (!(width >= 1 && height >= 1 && width <= MAX_SIDE && height <= MAX_SIDE))
     throw new ConfigError(`${where}: expected SIDE or WIDTHxHEIGHT in pixels, got "${text}"`);
   return [height, width];
 }

@@ -116,12 +116,23 @@ test("a node that fails on what it is given is named, with its file", async () =
   assert.deepEqual((await session.call(given))["y"]?.shape, [2, 4]);
 });
 
-test("a value that two nodes give is refused before one of them is chosen", async () => {
+test("values given twice, no inputs, and pictures that no memory holds are refused as a file is opened", async () => {
   const folder = mkdtempSync(join(tmpdir(), "descent-refused-"));
-  const path = join(folder, "twice.onnx");
-  const nodes = [node("Relu", ["x0"], ["t"]), node("Neg", ["x0"], ["t"]), node("MatMul", ["t", "w"], ["y"])];
-  writeFileSync(path, bytesOf({ ...plain, nodes }));
-  await assert.rejects(openModel(path), { message: 'twice.onnx: expected "t" to be given once, got it twice' });
+  const path = join(folder, "their.onnx");
+  const twice = [node("Relu", ["x0"], ["t"]), node("Neg", ["x0"], ["t"]), node("MatMul", ["t", "w"], ["y"])];
+  const pooled = [node("GlobalAveragePool", ["x0"], ["p"]), node("Flatten", ["p"], ["y"])];
+  const cases: readonly (readonly [OnnxFile, string | RegExp])[] = [
+    [{ ...plain, nodes: twice }, 'their.onnx: expected "t" to be given once, got it twice'],
+    [{ ...plain, inputs: [], nodes: [node("Identity", ["w"], ["y"])] }, /expected inputs of columns, .* got none$/],
+    [
+      { ...plain, inputs: [["N", 3, 1e6, 1e6]], nodes: pooled },
+      "their.onnx: expected images of at most 8192 pixels a side, got x0 [N, 3, 1000000, 1000000]",
+    ],
+  ];
+  for (const [file, says] of cases) {
+    writeFileSync(path, bytesOf(file));
+    await assert.rejects(openModel(path), (error) => isPlain(error, says));
+  }
   rmSync(folder, { recursive: true });
 });
 

@@ -33,6 +33,7 @@ export const columnNames = (metadata: ReadonlyMap<string, string>): readonly str
 /** The inputs of a file as columns of a table. ConfigError, naming the input, where they are none. */
 export function tableInputs({ declaredInputs, where }: OnnxModel, names: readonly string[] | undefined): FileInput[] {
   const inputs = [...declaredInputs];
+  if (inputs.length === 0) throw new ConfigError(`${where}: expected inputs of columns, [N, F] or [N], for a table, got none`);
   const widthOf = (shape: Shape | undefined): Dim | undefined => (shape?.length === 1 ? 1 : shape?.[1]);
   const areSingle = inputs.length > 1 && inputs.every(([, { shape }]) => widthOf(shape) === 1);
   return inputs.map(([name, { dtype, shape }]) => {
@@ -40,7 +41,7 @@ export function tableInputs({ declaredInputs, where }: OnnxModel, names: readonl
     const isRows = shape !== undefined && (shape.length === 1 || shape.length === 2);
     if (!isRows || dtype === undefined || typeof width !== "number")
       throw new ConfigError(
-        `${where}: expected inputs of columns, [N, F] or [N], for a table, got ${name} [${(shape ?? ["?"]).map(String).join(", ")}]`,
+        `${where}: expected inputs of columns, [N, F] or [N], for a table, got ${name} [${(shape ?? ["?"]).map(String).join(", ")}]${dtype === undefined ? " of another type" : ""}`,
       );
     const columns = areSingle ? [name] : inputs.length === 1 && names?.length === width ? names : undefined;
     return { name, dtype, width, rank: shape.length === 1 ? 1 : 2, columns };

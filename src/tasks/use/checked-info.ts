@@ -4,9 +4,12 @@
 import { ConfigError } from "../../util/errors.js";
 import type { Awaitable } from "../task.js";
 
+/** Matches JavaScript's error for an array that there is no memory for: that is nothing the info said. */
+const NO_MEMORY = /allocation failed/i;
+
 /** The plain error of JavaScript for a value of another kind as a ConfigError; ours, and the engine's, as they are. */
 function namedFailure(cause: unknown, where: string, task: string): unknown {
-  if (!(cause instanceof TypeError || cause instanceof RangeError)) return cause;
+  if (!(cause instanceof TypeError || cause instanceof RangeError) || NO_MEMORY.test(cause.message)) return cause;
   return new ConfigError(
     `${where}: expected the info that a training of ${task} writes, got one that fails: ${cause.message}; put it back`,
     { cause },

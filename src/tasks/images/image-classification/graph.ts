@@ -8,9 +8,9 @@ import { shownInput } from "../../../onnx/index.js";
 import { concat } from "../../../ops/index.js";
 import type { Json } from "../../../util/described.js";
 import { isRecord } from "../../../util/described.js";
-import { ConfigError } from "../../../util/errors.js";
+import { ConfigError, DataError } from "../../../util/errors.js";
 import type { PixelScale } from "../../../vision/index.js";
-import { formatPixelScale, parsePixelScale, PIXEL_SCALES, pixelScale } from "../../../vision/index.js";
+import { formatPixelScale, MAX_SIDE, parsePixelScale, PIXEL_SCALES, pixelScale } from "../../../vision/index.js";
 import type { GraphFile, GraphInfo, GraphOptions, GraphPlan, GraphUse, Places } from "../../graph-use.js";
 import { WrappedGraph } from "../../graph-use.js";
 import type { ImageInfo } from "../images.js";
@@ -69,6 +69,8 @@ function geometry(file: GraphFile, imageSize: GraphOptions["imageSize"]): { shap
   const [channels, height, width] = layout === "NCHW" ? [a, b, c] : [c, a, b];
   const [asked, wide] = imageSize ?? [];
   const size = (given: number | string | null | undefined, requested: number | undefined, axis: string): number => {
+    if (typeof given === "number" && given > MAX_SIDE)
+      throw new DataError(`${file.where}: expected images of at most ${MAX_SIDE} pixels a side, got ${shownInput(input)}`);
     if (typeof given === "number" && given > 0) {
       if (requested !== undefined && requested !== given)
         throw new ConfigError(`--image-size: expected ${axis} ${given}, which ${file.where} is made for, got ${requested}`);
