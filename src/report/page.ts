@@ -20,7 +20,7 @@ h1,h2,h3{overflow-wrap:anywhere}
 h1{font-size:30px;line-height:1.25;margin:.1em 0}
 h2{font-size:20px;margin:44px 0 6px}
 h3{font-size:16px;margin:22px 0 4px}
-p{max-width:46em;margin:.4em 0}
+p{max-width:46em;margin:.4em 0;overflow-wrap:break-word}
 .lead{font-size:18px;margin-top:14px;color:var(--ink)}
 .soft{color:var(--soft)}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:22px 0 8px}
@@ -32,6 +32,7 @@ p{max-width:46em;margin:.4em 0}
 .fit{width:fit-content;max-width:100%}
 .full{grid-column:1/-1}
 .full .chart{min-width:560px}
+@media (max-width:600px){.legible .chart{min-width:560px}}
 .card>h3{margin-top:0}
 .card .chart{margin:0 auto}
 table{border-collapse:collapse;font-size:15px;font-variant-numeric:tabular-nums}

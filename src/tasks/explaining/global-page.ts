@@ -154,7 +154,7 @@ async function targetSection(target: GlobalTarget, { kind, method }: GlobalExpla
   const title = `<h3>${escapeXml(target.label)}</h3>`;
   if (kind === "image") return card(`${title}${await mapChart(target, methodTitle(method), language)}`);
   const dependence = kind === "table" ? dependent(target).map((feature) => card(dependenceOf(target, feature, look))) : [];
-  return `${title}<div class="row">${card(importanceChart(target, look))}${card(swarmChart(target, look))}</div>${
+  return `${title}<div class="row">${card(importanceChart(target, look), "legible")}${card(swarmChart(target, look), "legible")}</div>${
     dependence.length === 0 ? "" : `<div class="row">${dependence.join("")}</div>`
   }`;
 }

@@ -87,8 +87,9 @@ export async function influencePage(
   const look = chartStyle(language);
   const parts = await Promise.all(
     influences.map(async (one) => {
+      const classes = one.view.input.kind === "image" ? "fit" : "fit legible";
       const text = one.view.input.kind === "image" ? "" : `<p>${escapeXml(exampleText(one.view, 400))}</p>`;
-      return `<h3>${escapeXml(one.label)} · ${escapeXml(exampleText(one.view, 60))}</h3>${text}${card(await influenceChart(one, look), "fit")}`;
+      return `<h3>${escapeXml(one.label)} · ${escapeXml(exampleText(one.view, 60))}</h3>${text}${card(await influenceChart(one, look), classes)}`;
     }),
   );
   const body = `<header><p>${both({ en: "Training examples that answers lean on", zh: "答案所依据的训练样本" })}</p><h1>${escapeXml(model)}</h1></header>

@@ -38,7 +38,7 @@ ${paragraph(
   `在同样的数据上训练了模型的孪生：标签随机抽取，只有埋设的证据能决定标签（${seeds} 个种子）。有证据时为 ${figure(withEvidence)}，没有证据时为 ${figure(withoutEvidence)}：因此正确的解释是已知的。`,
 )}
 ${heading("Methods", "方法")}
-<div class="row">${card(plantedChart(scores, chartStyle(language)))}${card(`<table><thead>${head}</thead><tbody>${rows.join("")}</tbody></table>`, "fit")}</div>
+<div class="row">${card(plantedChart(scores, chartStyle(language)), "legible")}${card(`<table><thead>${head}</thead><tbody>${rows.join("")}</tbody></table>`, "fit")}</div>
 ${heading("Measures", "度量")}
 ${paragraph(
   "How far a measure's ranking of the methods agrees with the known truth (Spearman's correlation, 1 at best). Those below 0.5 are not shown as evidence.",
