@@ -85,6 +85,11 @@ export class Executable implements AsyncDisposable {
     return this.#session.run(feeds, into, meanwhile);
   }
 
+  /** Tells whether a value of that name may be given. */
+  takes(name: string): boolean {
+    return this.#types.has(name);
+  }
+
   /** Refuses indices out of range among the given inputs. Errors: DataError, with the example and the value. */
   checkIndices(feeds: Readonly<Record<string, TensorData>>): void {
     for (const [name, range] of this.#ranges) {

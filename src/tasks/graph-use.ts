@@ -157,3 +157,9 @@ export interface GraphUse<I> {
 /** Returns a run's use of its graph; undefined where its model is one of ours. */
 export const graphInfo = (info: { readonly [name: string]: unknown }): GraphInfo | undefined =>
   info["graph"] as GraphInfo | undefined;
+
+/** Tells whether a file takes tokens without a mask of those that are there: it would read padding as text. */
+export function takesNoMask(info: { readonly [name: string]: unknown }): boolean {
+  const { inputs } = graphInfo(info) ?? {};
+  return inputs?.["input_ids"] !== undefined && inputs["attention_mask"] === undefined;
+}

@@ -14,6 +14,7 @@ import { parseTokenizerJson, vocabularyOf } from "../../text/tokenizer-json.js";
 import { trainByteLevelBpe, trainCharacters, trainWordPiece, trainWords } from "../../text/index.js";
 import { ConfigError } from "../../util/errors.js";
 import type { Buckets, ColumnTypes, TaskContext, TaskInfo, TaskOptions, Inherited } from "../task.js";
+import { takesNoMask } from "../graph-use.js";
 import { asWindows, textCount, windowedCount } from "../shared/windows.js";
 
 export interface TextInfo extends TaskInfo {
@@ -31,9 +32,9 @@ export interface TextInfo extends TaskInfo {
 
 const made = new Map<string, Promise<Tokenizer>>();
 
-/** The tokenizer of a model, made once. */
-export function tokenizerOf({ tokenizer }: Pick<TextInfo, "tokenizer">): Promise<Tokenizer> {
-  const found = made.get(tokenizer) ?? tokenizerFrom(tokenizer);
+/** The tokenizer of a model, made once. `where` names its file in messages. */
+export function tokenizerOf({ tokenizer }: Pick<TextInfo, "tokenizer">, where?: string): Promise<Tokenizer> {
+  const found = made.get(tokenizer) ?? tokenizerFrom(tokenizer, where === undefined ? {} : { where });
   made.set(tokenizer, found);
   return found;
 }
@@ -219,6 +220,7 @@ export function batchWidths(
 ): readonly number[] {
   const { lengths, bounds } = textBuckets(info, rows);
   if (use === "train") return bounds;
+  if (takesNoMask(info)) return [...new Set(Array.from(lengths))].sort((a, b) => a - b);
   const longest = Array.from(lengths).reduce((a, b) => Math.max(a, b), 1);
   return within(
     Array.from({ length: Math.ceil(longest / STEP) }, (_, i) => (i + 1) * STEP),

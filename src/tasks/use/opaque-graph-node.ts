@@ -16,7 +16,7 @@ import { compile } from "../../runtime/index.js";
 import { ConfigError } from "../../util/errors.js";
 import { own } from "../../util/record.js";
 import type { GraphUse } from "../graph-use.js";
-import { graphInfo } from "../graph-use.js";
+import { graphInfo, takesNoMask } from "../graph-use.js";
 import { fileMetadata } from "./file-metadata.js";
 import { batchOfRows } from "../shared/rows-node.js";
 import type { AnyTask, Explained, Outputs, TaskInfo, Tensors } from "../task.js";
@@ -119,7 +119,7 @@ export class OpaqueGraph extends OpaqueModel {
   /** Rows of one run. */
   get #rows(): number {
     const fixed = [...this.#facts.file.declaredInputs.values()][0]?.shape?.[0];
-    return typeof fixed === "number" ? fixed : ROWS;
+    return typeof fixed === "number" ? fixed : takesNoMask(this.info) ? 1 : ROWS;
   }
 
   #compiled(key: string, make: () => Tensors | OnnxModel): Promise<Executable> {

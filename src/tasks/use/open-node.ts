@@ -151,7 +151,10 @@ async function textInfo(path: string, plan: GraphPlan, given: string | undefined
         ? `${path}: expected a tokenizer.json beside it, got none; name one with --tokenizer`
         : `--tokenizer ${given}: expected a tokenizer.json, found none`,
     );
-  const tokenizer = await tokenizerOf({ tokenizer: await readFile(file, "utf8") });
+  const tokenizer = await tokenizerOf(
+    { tokenizer: await readFile(file, "utf8") },
+    given === undefined ? file : `--tokenizer ${file}`,
+  );
   const { maxPositions } = plan.info.graph;
   const length = lengthFor(maxPositions === undefined ? {} : { maxPositions }, LONGEST);
   return { ...tokenizerInfo(tokenizer, length), multiLabel: false, textColumn: "text", labelColumn: "label" };

@@ -4,7 +4,7 @@
 import { basename } from "node:path";
 import type { ModelProto, OnnxModel } from "../../onnx/index.js";
 import { declarationRemark, labelsKey } from "../../onnx/index.js";
-import { DataError } from "../../util/errors.js";
+import { ConfigError, DataError } from "../../util/errors.js";
 import type { FileTableInfo } from "../tables/file-columns.js";
 import { columnNames, tableInputs } from "../tables/file-columns.js";
 import type { UseOptions } from "../trained-model.js";
@@ -65,7 +65,10 @@ export async function openTable(
     outputs.scores === undefined || tried === undefined ? [] : declarationRemark(file, outputs.scores, tried);
   const declared = outputs.scores === undefined ? undefined : file.declaredOutputs.get(outputs.scores)?.shape?.[1];
   const width = tried?.shape[1] ?? declared;
-  const count = typeof width === "number" && declared !== undefined ? width : undefined;
+  // Names say that numbers of which the file says nothing are scores.
+  const count = typeof width === "number" && (declared ?? given) !== undefined ? width : undefined;
+  if (given !== undefined && outputs.scores !== undefined && count === undefined && outputs.label === undefined)
+    throw new ConfigError(`--labels ${given}: expected a file that says how many scores it gives, got ${where}, which does not`);
   const kept = outputs.scores === undefined ? undefined : namesIn(file.metadata.get(labelsKey(outputs.scores)) ?? "");
   const own = kept ?? classesIn(file, count);
   const isClasses = outputs.label !== undefined || own !== undefined || (given !== undefined && count !== undefined);

@@ -31,7 +31,7 @@ import { OpaqueGraph } from "./opaque-graph-node.js";
 import { pick, rowsAtOnce } from "./traced-graph.js";
 import { fileMetadata } from "./file-metadata.js";
 import { useFile } from "./use-file.js";
-import { graphInfo } from "../graph-use.js";
+import { graphInfo, takesNoMask } from "../graph-use.js";
 import { taskNamed } from "../table.js";
 import type { AnyTask, ColumnTypes, Outputs, TaskContext, TaskInfo, Tensors } from "../task.js";
 import type { TrainedModel as Trained, UseOptions, Writer } from "../trained-model.js";
@@ -95,7 +95,7 @@ export class TracedModel extends ModelInUse implements Trained {
   }
 
   get #rows(): number {
-    return this.#file?.rows ?? rowsAtOnce(this.task, this.info);
+    return this.#file?.rows ?? (takesNoMask(this.info) ? 1 : rowsAtOnce(this.task, this.info));
   }
 
   /** Names of the columns that the model reads. */
@@ -156,7 +156,8 @@ export class TracedModel extends ModelInUse implements Trained {
   async #run(examples: Dataset, each: (outputs: Outputs, rows: Uint32Array, batch: Batch) => void): Promise<void> {
     const size = examples.length === 1 ? 1 : this.#rows;
     const executable = await this.#compiled(`outputs ${size}`, () => this.#trace(size).outputs);
-    const columns = this.#columns;
+    // A file's graph may have no use for the mask of its tokens.
+    const columns = this.#columns.filter((name) => executable.takes(name));
     await this.eachBatch(examples, size, (batch) => executable.call(pick(batch, columns)), each);
   }
 
