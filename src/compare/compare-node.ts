@@ -94,8 +94,8 @@ const trainingOf = (o: CompareOptions, task: AnyTask) => ({
 
 async function taskFor(o: CompareOptions, { note, signal }: CompareContext): Promise<AnyTask> {
   if (o.task !== undefined) return taskNamed(o.task);
-  const { labelColumn, textColumn } = o;
-  const { task, name } = await loadData(o.data, { ...tableReading(o), labelColumn, textColumn, signal });
+  const { labelColumn, textColumn, ignoreColumn } = o;
+  const { task, name } = await loadData(o.data, { ...tableReading(o), labelColumn, textColumn, ignoreColumn, signal });
   note(`${name}: compared as ${task}; --task names another`);
   return taskNamed(task);
 }

@@ -27,7 +27,13 @@ export interface RoleOptions {
   /** The same as `targetColumn`, as one says of classes. */
   readonly labelColumn?: string;
   readonly targetColumn?: string;
+  /** Columns that are not features, and are taken for nothing else where a role is guessed. */
+  readonly ignoreColumn?: readonly string[];
 }
+
+/** A data set without the columns that play no role. */
+const withoutIgnored = (dataset: Dataset, { ignoreColumn = [] }: RoleOptions): Dataset =>
+  dataset.drop(...ignoreColumn.filter((name) => dataset.has(name)));
 
 const TARGET_NAMES = ["label", "labels", "target", "class", "category", "y", "output", "sentiment", "polarity", "outcome"];
 const TEXT_NAMES = ["text", "sentence", "review", "content", "title", "comment", "document", "body", "message", "question"];
@@ -54,7 +60,8 @@ export const isTargetName = (text: string): boolean => TARGETS.has(text.toLowerC
 export const isRoleName = (text: string): boolean => NAMES.has(text.toLowerCase());
 
 /** The columns of pairs of texts: by what the user says, by name, or the first and the second. DataError if columns are not found. */
-export function pairRoles(dataset: Dataset, options: RoleOptions = {}): Required<Pick<ColumnRoles, "text" | "target">> {
+export function pairRoles(whole: Dataset, options: RoleOptions = {}): Required<Pick<ColumnRoles, "text" | "target">> {
+  const dataset = withoutIgnored(whole, options);
   const asked = options.labelColumn ?? options.targetColumn;
   for (const name of [asked, options.textColumn]) if (name !== undefined) dataset.texts(name);
   const texts = dataset.names.filter((name) => isText(dataset.column(name)));
@@ -157,9 +164,10 @@ const usualTextOf = (dataset: Dataset, { usualText }: RoleOptions): string | und
 
 /** Chooses the roles: what the user says, then names, then types. DataError if a named column is not there. */
 export function guessRoles(
-  dataset: Dataset,
+  whole: Dataset,
   options: RoleOptions & { readonly tableOf?: "rows" | "texts"; readonly quantity?: boolean } = {},
 ): ColumnRoles {
+  const dataset = withoutIgnored(whole, options);
   const asked = options.labelColumn ?? options.targetColumn;
   if (asked !== undefined) dataset.column(asked);
   const image = dataset.names.find((name) => {

@@ -44,7 +44,8 @@ import { readTextFolders, textArchive } from "./text/class-texts-node.js";
 import type { TextOptions } from "./text/open-node.js";
 import { knownTexts, openStandoff, openTextFile, openTextFolder } from "./text/open-node.js";
 import type { TensorData } from "../graph/index.js";
-import { DataError } from "../util/errors.js";
+import { ConfigError, DataError } from "../util/errors.js";
+import { unknownName } from "../util/nearest.js";
 
 /** Options of `loadData`: columns, format, parts that are held out. */
 export interface LoadOptions
@@ -122,6 +123,7 @@ export async function loadData(spec: string, options: LoadOptions = {}): Promise
   const asked = isImages ? undefined : (options.textColumn ?? options.labelColumn ?? options.targetColumn);
   const notes: string[] = [...(opened.notes ?? []), ...(inspected?.notes ?? [])];
   const whole = inspected?.parts ?? opened.parts;
+  expectIgnored(whole.train, options);
   const isTaught = options.schema !== undefined || opened.schema?.header !== true;
   const read = isTaught ? whole : withoutStrayColumns(whole, notes);
   const roles: ColumnRoles = pairs
@@ -181,6 +183,20 @@ async function marked(
 
 const withoutEvidence = (rows: Dataset, { evidence }: LoadOptions): Dataset =>
   evidence !== undefined && rows.has(evidence) ? rows.drop(evidence) : rows;
+
+/** ConfigError where a column that is to be left out is not there, or is asked for by another option as well. */
+function expectIgnored(rows: Dataset, { ignoreColumn = [], labelColumn, targetColumn, textColumn }: LoadOptions): void {
+  const texts = textColumn === undefined ? [] : [textColumn, ...textColumn.split(",").map((name) => name.trim())];
+  for (const name of ignoreColumn) {
+    const other = name === (labelColumn ?? targetColumn) ? "--label-column" : texts.includes(name) ? "--text-column" : undefined;
+    if (other !== undefined)
+      throw new ConfigError(`--ignore-column ${name}: expected another column than that of ${other}; leave one of the two out`);
+    if (!rows.has(name)) throw new ConfigError(`--ignore-column: ${unknownName("column", name, rows.names)}`);
+  }
+  const asked = labelColumn ?? targetColumn;
+  if (asked !== undefined && texts.includes(asked))
+    throw new ConfigError(`--text-column ${asked}: expected another column than that of --label-column; name that of the texts`);
+}
 
 /** Chooses how a table is read: columns of texts keep the texts of the file. */
 function readingOptions(options: LoadOptions): LoadOptions {

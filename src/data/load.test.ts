@@ -263,3 +263,29 @@ test("several labels in a cell, as a list or with a separator, become columns of
   );
   assert.throws(() => encodeLabelSets(sets, ["a"], "labels"), oneLine(/labels, example 1: expected labels among a, got "b c"/));
 });
+
+test("columns that are left out play no role, and no column has two", async () => {
+  const path = join(folder, "columns.csv");
+  const rows = Array.from(
+    { length: 40 },
+    (_, i) => `Title number ${i},A longer text of a review ${i * 7},${i % 2 === 0 ? "good" : "bad"},${i % 3}`,
+  );
+  await writeFile(path, `title,review,stars,place\n${rows.join("\n")}\n`);
+  const rolesOf = async (ignoreColumn: readonly string[]) => (await loadData(path, { ignoreColumn })).roles;
+  assert.deepEqual(await rolesOf(["place"]), { text: "title,review", target: "stars" });
+  assert.deepEqual(await rolesOf(["title"]), { text: "review", target: "place" });
+  assert.deepEqual(await rolesOf(["title", "place"]), { text: "review", target: "stars" });
+  assert.equal((await loadData(path, { pairs: true, ignoreColumn: ["title", "place"] })).roles.text, "review");
+  const refused = (options: Parameters<typeof loadData>[1], message: RegExp) =>
+    assert.rejects(loadData(path, options), { name: "ConfigError", message });
+  await refused(
+    { labelColumn: "stars", ignoreColumn: ["stars"] },
+    /^--ignore-column stars: expected another column than that of --label-column/,
+  );
+  await refused({ textColumn: "title,review", ignoreColumn: ["title"] }, /^--ignore-column title: .* than that of --text-column/);
+  await refused(
+    { labelColumn: "title", textColumn: "title" },
+    /^--text-column title: expected another column than that of --label-column/,
+  );
+  await refused({ ignoreColumn: ["stras"] }, /^--ignore-column: unknown column "stras"; did you mean "stars"\?/);
+});

@@ -74,6 +74,7 @@ export async function readData(
     signal,
     labelColumn: options.labelColumn,
     textColumn: options.textColumn,
+    ignoreColumn: options.ignoreColumn,
     evidence: options.evidence,
     fold: fold === undefined ? undefined : parseFold(fold, "--fold"),
     skipBadRows: options.skipBadRows,
