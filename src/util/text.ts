@@ -100,3 +100,6 @@ export const shellQuote = (word: string): string =>
 
 /** A number with so many significant digits, without zeros at its end. */
 export const formatSignificant = (value: number, digits = 3): string => String(Number(value.toPrecision(digits)));
+
+/** So many of a thing, by its name: `1 picture`, `3 pictures`. */
+export const counted = (count: number, name: string): string => `${count} ${name}${count === 1 ? "" : "s"}`;

@@ -63,6 +63,13 @@ test("entities: learned, found in a raw text with their places, in colour, measu
   );
   assert.ok(answer.entities.every(({ score }) => score > 0 && score <= 1));
   assert.match(readFileSync(path("drawn", "1.html"), "utf8"), /<mark[^>]*>New York<small/);
+  // Where nothing is found there is no line, which is said.
+  const found = await run(folder, ["predict", "ner", "Visits.", "--draw", "nothing", "--out", "nothing.csv"]);
+  assert.match(found.stderr, /1 picture in nothing\nnothing was found in the input\n/);
+  assert.deepEqual([found.stdout, readFileSync(path("nothing.csv"), "utf8")], ["1 answer in nothing.csv\n", "input\n"]);
+  const some = await run(folder, ["predict", "ner", text, "Visits."]);
+  assert.match(some.stdout, /New York/);
+  assert.match(some.stderr, /nothing was found in 1 of 2 inputs, which have no line/);
   const report = readFileSync(path("ner", "report.html"), "utf8");
   assert.ok(report.includes("Label by label") && report.includes("<mark"));
 

@@ -111,6 +111,11 @@ test("several labels as JSON lists", async () => {
   const { stdout } = await descent("predict", "topics", "the staff made the bed", "the hotel", "--json");
   const [two, none] = JSON.parse(stdout) as { labels: string[] }[];
   assert.deepEqual([two?.labels.toSorted(), none?.labels], [["bed", "staff"], []]);
+  // A text without any label has its line all the same.
+  const printed = await descent("predict", "topics", "the staff made the bed", "the hotel");
+  assert.match(printed.stdout, /^the staff made the bed .*\nthe hotel +0\.\d/m);
+  await descent("predict", "topics", "the hotel", "--no-probabilities", "--out", "topics.csv");
+  assert.equal(readFileSync(path("topics.csv"), "utf8"), "input,labels\nthe hotel,\n");
 });
 
 test("model.onnx, with the tokenizer in it, answers alone", async () => {

@@ -1,6 +1,6 @@
 /** @module `descent enroll RUN INPUT…`. */
 import { ConfigError } from "../../util/errors.js";
-import { formatTable } from "../../util/text.js";
+import { counted, formatTable } from "../../util/text.js";
 import { text } from "../../util/option.js";
 import { deviceOptions } from "../../tasks/options.js";
 import { defineVerb } from "../verb.js";
@@ -62,7 +62,7 @@ export const verb = defineVerb({
         names.map(({ name, images }) => [name, String(images)]),
       ),
     );
-    note(`${gallery.entries.length} images of ${names.length} in ${path}`);
+    note(`${counted(gallery.entries.length, "image")} of ${counted(names.length, "name")} in ${path}`);
     return { run, gallery: path, names };
   },
 });

@@ -7,6 +7,7 @@ import { makeFolders } from "../../util/folders-node.js";
 import { printableLine } from "../../util/terminal.js";
 import { number, flag, text, valuesOf } from "../../util/option.js";
 import { dataOptions, deviceOptions, onnxOptions, tableOptions } from "../../tasks/options.js";
+import { counted } from "../../util/text.js";
 import { firstLines, linesLeftOut } from "../first-lines.js";
 import { defineVerb } from "../verb.js";
 import { checkProfileOptions, noteProfile, profileOptions, useOptionsOf } from "../use-profile.js";
@@ -55,7 +56,7 @@ async function writePictures(
 ): Promise<string> {
   if (path.endsWith(".png") && drawTogether !== undefined) {
     await writeFile(path, await drawTogether(model, answers));
-    return `${answers.length} samples in ${path}`;
+    return `${counted(answers.length, "sample")} in ${path}`;
   }
   makeFolders(path);
   for (const [i, answer] of answers.entries()) {
@@ -63,7 +64,7 @@ async function writePictures(
     const file = format === "png" ? `${basename(name, extname(name))}.png` : `${i + 1}.${format}`;
     await writeFile(join(path, file), await draw(model, name, answer));
   }
-  return `${answers.length} pictures in ${path}`;
+  return `${counted(answers.length, "picture")} in ${path}`;
 }
 
 export const verb = defineVerb({
@@ -133,10 +134,10 @@ export const verb = defineVerb({
       note(await writePictures(options.draw, present.pictures, model, given, names));
     const answers = given.map((answer, i) => answerRow(answer, rows === undefined ? names[i] : rows.row(i), options));
     const lines = answers.flatMap(linesOf);
-    const columns = headings(lines, rows?.names);
+    const columns = headings(lines.length > 0 ? lines : answers.map(withoutLists), rows?.names);
     if (options.out === undefined) {
       const printed = answers.map(withLikeliest).flatMap(linesOf);
-      print(printedTable(headings(printed, rows?.names), printed));
+      if (printed.length > 0) print(printedTable(headings(printed, rows?.names), printed));
       if (answers.some(hasManyClasses)) note("--out FILE or --json gives the probability of every class");
       for (const text of linesLeftOut(lines.length, "--out FILE or --json gives them all")) note(text);
     } else {
@@ -144,8 +145,10 @@ export const verb = defineVerb({
         options.out,
         format === "csv" ? toCsv(lines, columns) : answers.map((answer) => `${JSON.stringify(answer)}\n`).join(""),
       );
-      print(printableLine(`${answers.length} answers in ${options.out}`));
+      print(printableLine(`${counted(answers.length, "answer")} in ${options.out}`));
     }
+    const without = answers.filter((answer) => linesOf(answer).length === 0).length;
+    if (without > 0) note(nothingFound(without, answers.length));
     await noteProfile(options, { path, use, open: openModel, model, examples, readingMs, note });
     return answers;
   },
@@ -175,13 +178,23 @@ function answerRow(
 const prefixed = (answer: Row, beside: boolean): Row =>
   beside ? Object.fromEntries(Object.entries(answer).map(([name, value]) => [`predicted_${name}`, value])) : answer;
 
-/** An answer as lines of a table: one, or, where it lists things, one for each. */
+/** An answer as lines of a table: one, or, where it lists things, one for each. No label at all is an answer too. */
 function linesOf(answer: Row): Row[] {
-  const list = Object.entries(answer).find(([, value]) => Array.isArray(value) && value.every((item) => isRecord(item)));
+  const list = Object.entries(answer).find(
+    ([name, value]) => Array.isArray(value) && name !== "labels" && value.every((item) => isRecord(item)),
+  );
   if (list === undefined) return [flat(answer)];
   const rest = Object.fromEntries(Object.entries(answer).filter(([name]) => name !== list[0]));
   return (list[1] as readonly Row[]).map((item) => flat({ ...rest, ...item }));
 }
+
+/** An answer without what it lists. */
+const withoutLists = (answer: Row): Row =>
+  Object.fromEntries(Object.entries(answer).filter(([, value]) => !Array.isArray(value)));
+
+/** A remark on inputs in which nothing was found, and which have no line. */
+const nothingFound = (without: number, all: number): string =>
+  all === 1 ? "nothing was found in the input" : `nothing was found in ${without} of ${all} inputs, which have no line`;
 
 /** Probabilities as columns of their own. */
 function flat(answer: Row): Row {
