@@ -37,17 +37,28 @@ export async function readRuns(paths: readonly string[], metric: string): Promis
     const [batch = 1, accumulate = 1, epochs = 1] = ["batchSize", "accumulate", "epochs"].map((name) =>
       numberIn(config.options, name),
     );
-    runs.push({ path, parameters, steps, value, examples: Math.round((steps * batch * accumulate) / epochs) });
+    // Runs of before their summaries counted examples say it by their steps alone, which models that are fitted at once do not have.
+    const examples = summary.trainExamples ?? Math.round((steps * batch * accumulate) / epochs);
+    runs.push({ path, parameters, steps, value, examples });
   }
   return runs;
 }
+
+/** What makes runs differ in a quantity. */
+const REMEDIES: Readonly<Record<CurveAxis, string>> = {
+  examples: "train with other values of --train-fraction",
+  parameters: "train models of other sizes",
+  steps: "train with other values of --steps",
+};
 
 /** The one quantity in which runs differ. ConfigError where it is none, or several. */
 export function axisOf(runs: readonly PlannedRun[], given: CurveAxis | undefined): CurveAxis {
   const varies = (axis: CurveAxis): boolean => new Set(runs.map((run) => run[axis])).size > 1;
   if (given !== undefined) {
     if (!varies(given))
-      throw new ConfigError(`--by ${given}: expected runs of different ${given}, got ${runs[0]?.[given]} in all of them`);
+      throw new ConfigError(
+        `--by ${given}: expected runs of different ${given}, got ${runs[0]?.[given]} in all of them; ${REMEDIES[given]}`,
+      );
     return given;
   }
   // More examples take more steps: steps count where nothing else differs.
@@ -55,7 +66,9 @@ export function axisOf(runs: readonly PlannedRun[], given: CurveAxis | undefined
   if (found.length === 1) return found[0] as CurveAxis;
   if (found.length === 0 && varies("steps")) return "steps";
   throw new ConfigError(
-    `--runs: expected runs that differ in examples, parameters or steps, got ${found.length === 0 ? "runs that differ in none" : "runs that differ in both"}; say which with --by`,
+    found.length === 0
+      ? `--runs: expected runs that differ in examples, parameters or steps, got ${runs.length === 1 ? "one run" : "runs that differ in none"}; ${REMEDIES.examples}`
+      : `--runs: expected runs that differ in examples, parameters or steps, got runs that differ in ${found.join(" and ")}; say which with --by ${found[0]}`,
   );
 }
 

@@ -76,6 +76,8 @@ export interface RunSummary {
   readonly predicted?: { readonly peakMemoryMiB: number; readonly stepMs?: number };
   /** The fastest step. */
   readonly leastStepMs?: number;
+  /** Number of different examples that were trained on. */
+  readonly trainExamples?: number;
   /** Number of examples that the metrics of the training part are measured on, where that is a sample of it. */
   readonly measuredTrainExamples?: number;
   /** By split, then by name: `accuracy`, `f1`, `loss`, …; fractions in 0…1. */
@@ -101,6 +103,7 @@ export const runSummarySchema: z.ZodType<RunSummary> = z.looseObject({
   peakMemoryMiB: z.number(),
   predicted: z.object({ peakMemoryMiB: z.number(), stepMs: z.number().optional() }).optional(),
   leastStepMs: z.number().optional(),
+  trainExamples: z.number().optional(),
   measuredTrainExamples: z.number().optional(),
   metrics: z.object({ train: metricsSchema, validation: metricsSchema, test: metricsSchema }),
   operatingPoints: z

@@ -17,7 +17,7 @@ const plan = (...args: readonly string[]) => spawnSync(process.execPath, [main, 
 const SIZES = ["--layers", "12", "--width", "768", "--heads", "12", "--vocabulary", "50257", "--tokens", "3e9"];
 
 /** A run folder with no more than a plan reads. */
-function makeRun(name: string, examples: number, accuracy: number): string {
+function makeRun(name: string, examples: number, accuracy: number, more: Readonly<Record<string, number>> = {}): string {
   const path = join(folder, name);
   mkdirSync(path);
   const options = { batchSize: 10, epochs: 2, accumulate: 1 };
@@ -35,6 +35,7 @@ function makeRun(name: string, examples: number, accuracy: number): string {
     trainSeconds: 1,
     peakMemoryMiB: 1,
     metrics: { test: { accuracy, loss: 1 - accuracy } },
+    ...more,
   };
   writeFileSync(join(path, "summary.json"), JSON.stringify(summary));
   return path;
@@ -58,7 +59,10 @@ test("plan: bad input is refused in one line", () => {
   const refused: readonly (readonly [readonly string[], RegExp])[] = [
     [[], /plan: expected a model or its sizes/],
     [[...SIZES, "--on", "a100-sxm4-80gb", "--devices", "1", "--days", "0.01"], /limits contradict each other/],
-    [[...SIZES, "--on", "a100"], /--on: unknown hardware "a100"/],
+    [
+      [...SIZES, "--on", "a100"],
+      /--on: unknown hardware "a100"; did you mean "a100-sxm4-80gb"\? \(--hardware FILE adds entries\)/,
+    ],
     [[...SIZES, "--hardware", broken, "--on", "mine"], /hardware\.json: mine: peakFlops/],
     [["--layers", "12", "--tokens", "1e9"], /expected --layers, --width, --heads and --vocabulary together, got no --width/],
     [["resnet-50", "--tokens", "1e9"], /--tokens: expected --examples of a model/],
@@ -106,4 +110,25 @@ test("plan: a learning curve over runs predicts ten times the data, with an inte
   assert.match(few.stderr, /expected runs of at least 4 sizes/);
   const unknown = plan("--runs", runs[0] ?? "", "--metric", "f1");
   assert.match(unknown.stderr, /expected the metric f1, got accuracy, loss; choose one with --metric/);
+});
+
+test("plan: runs of models that are fitted at once, and what runs do not differ in", () => {
+  const of = (runs: readonly string[], ...more: string[]) =>
+    plan(...runs.flatMap((run) => ["--runs", run]), "--metric", "accuracy", ...more);
+  const fitted = [500, 1000, 2000, 4000].map((n) =>
+    makeRun(`fitted-${n}`, 0, 1 - (0.05 + 2 * n ** -0.4), { steps: 0, trainExamples: n, parameters: 1000 + n / 500 }),
+  );
+  const [first = "", second = ""] = fitted;
+  const both = of(fitted);
+  assert.equal(both.status, 2);
+  assert.match(both.stderr, /got runs that differ in examples and parameters; say which with --by examples\n$/);
+  const curve = of(fitted, "--by", "examples");
+  assert.equal(curve.status, 0, curve.stderr);
+  assert.match(curve.stdout, /accuracy at 40,000 examples, 10 times the largest run/);
+  assert.match(of([first]).stderr, /got one run; train with other values of --train-fraction\n$/);
+  assert.match(of([first, first]).stderr, /got runs that differ in none; train with other/);
+  assert.match(
+    of([first, second], "--by", "steps").stderr,
+    /runs of different steps, got 0 in all of them; train with other values of --steps/,
+  );
 });

@@ -86,7 +86,7 @@ export function hardwareNamed(name: string, entries: readonly HardwareEntry[] = 
         "hardware",
         name,
         entries.map((entry) => entry.name),
-      )}; --hardware FILE adds entries`,
+      )} (--hardware FILE adds entries)`,
     );
   return found;
 }

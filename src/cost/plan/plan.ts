@@ -2,7 +2,7 @@
  * @module The plan of a training: from a model, data and hardware to time, devices, memory, energy, CO₂ and money. Each figure has its formula and source.
  */
 import { ConfigError } from "../../util/errors.js";
-import { formatCount } from "../../util/text.js";
+import { formatCount, formatInteger } from "../../util/text.js";
 import type { HardwareEntry, PlanDType } from "./hardware.js";
 import { needed, peakFor } from "./hardware.js";
 import type { FittingSplit, PlanOptimizer, Split } from "./split.js";
@@ -267,6 +267,9 @@ function settledDevices(options: PlanOptions, demand: Demand): number {
   );
 }
 
+/** A factor as people write it: `1.8`, `24`, `24,000`. */
+const roughly = (factor: number): string => (factor < 10 ? factor.toPrecision(2) : formatInteger(Number(factor.toPrecision(2))));
+
 /** Refuses a plan that breaks a limit: says by how much, and what would keep it. */
 function checkLimits(options: PlanOptions, devices: number, figures: ReadonlyMap<string, Figure>): void {
   const { limits } = options;
@@ -281,20 +284,15 @@ function checkLimits(options: PlanOptions, devices: number, figures: ReadonlyMap
     limits.days,
     "time",
     "days",
-    (factor) => `take about ${Math.ceil(devices * factor)} devices, faster ones, or 1/${factor.toPrecision(2)} of the data`,
+    (factor) => `take about ${Math.ceil(devices * factor)} devices, faster ones, or 1/${roughly(factor)} of the data`,
   );
-  check(
-    limits.dollars,
-    "money",
-    "money",
-    (factor) => `take 1/${factor.toPrecision(2)} of the data or the model, or a lower --price`,
-  );
-  check(limits.kilowattHours, "energy", "energy", (factor) => `take 1/${factor.toPrecision(2)} of the data or the model`);
+  check(limits.dollars, "money", "money", (factor) => `take 1/${roughly(factor)} of the data or the model, or a lower --price`);
+  check(limits.kilowattHours, "energy", "energy", (factor) => `take 1/${roughly(factor)} of the data or the model`);
   check(
     limits.kilogramsCo2,
     "CO₂",
     "co2",
-    (factor) => `take 1/${factor.toPrecision(2)} of the data or the model, or a cleaner grid (--grid)`,
+    (factor) => `take 1/${roughly(factor)} of the data or the model, or a cleaner grid (--grid)`,
   );
 }
 

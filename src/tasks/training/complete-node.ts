@@ -64,7 +64,8 @@ export async function completeRun(writer: RunWriter, completed: Completed): Prom
     validation: await wholly(prepared.validation, await used.measure(prepared.validation)),
     test: await wholly(prepared.test, measurement),
   });
-  const measured = sample < prepared.train.length ? { ...summed, measuredTrainExamples: sample } : summed;
+  const counted = { ...summed, trainExamples: prepared.train.length };
+  const measured = sample < prepared.train.length ? { ...counted, measuredTrainExamples: sample } : counted;
   const points = measurement?.operatingPoints?.() ?? [];
   const [, second] = (prepared.info as { readonly classes?: readonly string[] }).classes ?? [];
   const summary =
