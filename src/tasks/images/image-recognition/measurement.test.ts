@@ -91,3 +91,15 @@ test("where nothing is unknown there is no AUROC; each query is asked once more 
     assert.ok(Math.abs((scores[i] as number) - Math.cos((degrees * Math.PI) / 180)) < 1e-6, `${i}: ${scores[i]}`),
   );
 });
+
+test("where all classes are new there is their recall, and no AUROC", () => {
+  const rows = [
+    [2, 0],
+    [3, 90],
+    [2, 4],
+    [3, 20],
+  ] as const;
+  const measurement = measured(rows, 2);
+  assert.equal(measurement.hasUnknown, false);
+  assert.deepEqual(measurement.result(), { recallAt1: 0.5, unseenRecallAt1: 0.5 });
+});

@@ -63,9 +63,9 @@ export class RecognitionMeasurement implements Measurement {
     return { gallery: this.#select(enrolled), queries: this.#select(asked) };
   }
 
-  /** Tells whether some examples are of classes that were never trained on. */
+  /** Tells whether some examples are of classes that were never trained on, and others of trained ones, beside which they are unknown. */
   get hasUnknown(): boolean {
-    return this.#labels.some((label) => label >= this.#trained);
+    return this.#labels.some((_, row) => this.#isTrained(row)) && this.#labels.some((_, row) => !this.#isTrained(row));
   }
 
   /** Queries against a gallery of the trained classes alone: all examples of other classes are unknown. */
@@ -94,8 +94,10 @@ export class RecognitionMeasurement implements Measurement {
   result(): Metrics {
     const { gallery, queries } = this.parts();
     const recall = { recallAt1: recallAt(1, queries, gallery) };
-    if (!this.hasUnknown) return recall;
+    if (this.#labels.every((_, row) => this.#isTrained(row))) return recall;
     const unseen = this.#select(queries.rows.filter((row) => !this.#isTrained(row)));
-    return { ...recall, unseenRecallAt1: recallAt(1, unseen, gallery), auroc: openSetAuroc(this.openSet()) };
+    const unseenRecallAt1 = recallAt(1, unseen, gallery);
+    // Where all classes are new, none is unknown beside the others.
+    return this.hasUnknown ? { ...recall, unseenRecallAt1, auroc: openSetAuroc(this.openSet()) } : { ...recall, unseenRecallAt1 };
   }
 }
