@@ -257,7 +257,7 @@ export function withHead(model: ModelProto, head: Head, outFeatures: number, ran
       other === node || other === head.bias ? [] : [...other.inputs, ...branchesOf(other).flatMap(capturedBy)],
     ),
   );
-  const rest = { ...graph, initializers: graph.initializers.filter(({ name }) => read.has(name)) };
+  const rest = withInitializers(graph, (name) => read.has(name));
   const [weight, bias] = [freshName(rest, "head.weight"), freshName(rest, "head.bias")];
   const isConv = op === "Conv";
   const dims = isConv
@@ -276,7 +276,7 @@ export function withHead(model: ModelProto, head: Head, outFeatures: number, ran
   const shape = isConv || op === "Gemm" ? outputShape(graph, head, outFeatures) : positionShape(graph, head, outFeatures);
   const outputs: ValueInfoProto[] = [{ name: output, elementType: FLOAT, shape }];
   return {
-    model: { ...model, graph: pruned({ ...graph, nodes, outputs, initializers: [...rest.initializers, ...numbers] }) },
+    model: { ...model, graph: pruned({ ...rest, nodes, outputs, initializers: [...rest.initializers, ...numbers] }) },
     output,
     weight,
     bias,
@@ -315,6 +315,16 @@ const positionShape = (graph: GraphProto, head: Head, outFeatures: number): Valu
   return before === undefined ? undefined : [...before.slice(0, -1), outFeatures];
 };
 
+/** The graph with those of its weights that are kept; files of before IR version 4 name all of them among the inputs as well. */
+function withInitializers(graph: GraphProto, isKept: (name: string) => boolean): GraphProto {
+  const gone = new Set(graph.initializers.map(({ name }) => name).filter((name) => !isKept(name)));
+  return {
+    ...graph,
+    inputs: graph.inputs.filter(({ name }) => !gone.has(name)),
+    initializers: graph.initializers.filter(({ name }) => !gone.has(name)),
+  };
+}
+
 /** The graph without nodes and weights that no output needs. */
 export function pruned(graph: GraphProto): GraphProto {
   const producers = new Producers(graph);
@@ -328,9 +338,8 @@ export function pruned(graph: GraphProto): GraphProto {
     pending.push(...node.inputs, ...branchesOf(node).flatMap(capturedBy));
   }
   return {
-    ...graph,
+    ...withInitializers(graph, (name) => needed.has(name)),
     nodes: graph.nodes.filter((node) => node.outputs.some((name) => needed.has(name))),
-    initializers: graph.initializers.filter(({ name }) => needed.has(name)),
   };
 }
 

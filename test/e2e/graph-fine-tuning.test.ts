@@ -426,6 +426,13 @@ test("what does not fit is refused in one line", async () => {
     "train image-classification --data digits --steps 1 --out refused --model linear --head fc",
     /--head: expected --init FILE\.onnx whose own graph is trained, got none; leave it out/,
   );
+  const baked = IMAGES.nodes.map((each) => (each.opType === "Flatten" ? node("Reshape", ["p", "one"], ["f"]) : each));
+  const one = { ...IMAGES, nodes: baked, constants: { ...IMAGES.constants, one: fromNumbers("int64", [2], [1, 128]) } };
+  writeFileSync(path("one.onnx"), encodeModel(modelOf(one)));
+  await refused(
+    `${images} one.onnx`,
+    /--init one\.onnx: expected a graph for any number of examples, got one that has a batch of 1 in it; export it with that axis free$/,
+  );
   await refused(`${images} no-weights.onnx`, /no-weights\.onnx: expected a linear layer before an output, found none/);
   await refused(`${images} texts/their.onnx`, /expected one input of four dimensions for image-classification, got input_ids/);
   const texts = "train text-classification --data pets.csv --label-column animal --steps 1 --out refused --init";

@@ -216,6 +216,26 @@ test("a named head is the one that is named; its layers are listed where there i
   });
 });
 
+test("weights that a file names among its inputs, as before IR version 4, are no inputs once a new head takes their place", () => {
+  const model = file({
+    nodes: [
+      node("Gemm", ["x0", "a"], ["h"]),
+      node("Reshape", ["b", "shape"], ["w"]),
+      node("MatMul", ["h", "w"], ["p"]),
+      node("Add", ["p", "c"], ["y"]),
+    ],
+    weights: { a: w([4, 6]), b: w([3, 6]), c: w([3]), shape: fromNumbers("int64", [2], [6, 3]) },
+  });
+  const named = model.graph.initializers.map(({ name }) => ({ name, elementType: 1, shape: [] }));
+  const old = { ...model, graph: { ...model.graph, inputs: [...model.graph.inputs, ...named] } };
+  const { head, model: found } = headIn(old, "their.onnx");
+  const { model: headed } = withHead(found, head, 5, new Random(1));
+  assert.deepEqual(
+    headed.graph.inputs.map(({ name }) => name),
+    ["x0", "a"],
+  );
+});
+
 test("a graph without a linear layer before an output says so", () => {
   const none = file({ nodes: [node("Relu", ["x0"], ["y"])], weights: {} });
   assert.throws(() => headOf(none, "their.onnx"), /expected a linear layer before an output, found none; .*no linear layer/);

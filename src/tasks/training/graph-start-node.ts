@@ -30,7 +30,7 @@ import { TASKS } from "../table.js";
 import { prefixOf } from "../tables/prefix.js";
 import type { ModelFile } from "../use/model.js";
 import { graphIn } from "../use/model.js";
-import { graphFileOf, graphOptionsOf } from "../use/open-node.js";
+import { expectAnyBatch, graphFileOf, graphOptionsOf } from "../use/open-node.js";
 
 export interface GraphStartOptions {
   /** The linear layer that becomes the head; left out, the last one before an output. */
@@ -122,10 +122,10 @@ async function startOf({ path, where, model, head, plan, ...own }: StartFile, ta
     loading: plan.loading ?? {},
     made: (info) => {
       headed = withHead(model, head, task.graphs?.outFeatures(info) ?? head.outFeatures, new Random(options.seed ?? 1, "head"));
-      return {
-        file: { bytes: encodeModel(headed.model), where },
-        info: { ...info, ...plan.info, graph: { ...planned, ...choiceOf(options), output: headed.output } },
-      };
+      const bytes = encodeModel(headed.model);
+      const graphed = { ...info, ...plan.info, graph: { ...planned, ...choiceOf(options), output: headed.output } };
+      expectAnyBatch(bytes, where, task, graphed, headed.output);
+      return { file: { bytes, where }, info: graphed };
     },
     notes: [
       ...plan.notes,

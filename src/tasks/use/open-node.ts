@@ -190,6 +190,23 @@ function takesRows(...asked: Parameters<typeof scoresOf>): boolean {
   }
 }
 
+/** ConfigError for a graph that is to be trained, and answers one example but not two, whatever its declared inputs say. */
+export function expectAnyBatch(bytes: Uint8Array, where: string, task: AnyTask, info: TaskInfo, output: string): void {
+  const onnx = new OnnxModel(bytes, { where });
+  const module = new GraphModule(bytes, { shapes: task.graphs?.shapes(info) ?? {}, where, weightless: true });
+  try {
+    scoresOf(module, task, info, output, onnx, 2);
+  } catch (cause) {
+    if (!(cause instanceof DescentError)) throw cause;
+    // What fails with one example as well has another reason.
+    scoresOf(module, task, info, output, onnx, 1);
+    throw new ConfigError(
+      `--init ${where}: expected a graph for any number of examples, got one that has a batch of 1 in it; export it with that axis free`,
+      { cause },
+    );
+  }
+}
+
 /** Counts the scores of one example. */
 function scoreCount(
   scores: Tensor | undefined,
