@@ -139,6 +139,18 @@ suite("zips", () => {
 });
 
 suite("tars and gzip", () => {
+  test("what is no archive for its name, and one without files", async () => {
+    const short = Buffer.from("hello");
+    for (const bytes of [short, Buffer.alloc(2000, "a,b\n1,2\n"), Buffer.alloc(0)])
+      await assert.rejects(archiveFiles(bytes, "a.zip"), /^DataError: a\.zip: expected a ZIP archive, got another file$/);
+    await assert.rejects(archiveFiles(zip([]), "a.zip"), /^DataError: a\.zip: expected files in the archive, got none$/);
+    const tar = Buffer.concat([tarHeader("a", "00000000000"), Buffer.alloc(1024)]);
+    assert.deepEqual(
+      (await archiveFiles(tar, "a.zip")).map(({ name }) => name),
+      ["a"],
+    );
+  });
+
   test("sizes that are no octal number neither turn the reader back nor hide the rest", async () => {
     for (const size of ["-0000000077", "99999999999", "\u0080\u0000\u0000\u0001", "0x10"])
       await assert.rejects(archiveFiles(Buffer.concat([tarHeader("a", size), Buffer.alloc(2048)]), "a.tar"), isOneLine, size);

@@ -22,6 +22,10 @@ const [UNIX, KIND, LINK] = [3, 0o170000, 0o120000];
 
 export const isZip = (bytes: Uint8Array): boolean => bytes[0] === 0x50 && bytes[1] === 0x4b && bytes[2] === 3 && bytes[3] === 4;
 
+/** Tells whether an archive is its end alone, as one without files is. */
+export const isEmptyZip = (bytes: Uint8Array): boolean =>
+  bytes[0] === 0x50 && bytes[1] === 0x4b && bytes[2] === 5 && bytes[3] === 6;
+
 /** A file of an archive, with its content. */
 export interface ZippedFile {
   readonly name: string;

@@ -3,11 +3,11 @@
  */
 import { basename } from "node:path";
 import { DataError } from "../../util/errors.js";
-import { isZip, zipFiles } from "../zip-node.js";
+import { isEmptyZip, isZip, zipFiles } from "../zip-node.js";
 import { mostUnpackedBytes, unpacksTooMuch } from "../files-node.js";
 import { isOwn } from "../parts.js";
 import type { TarFile } from "./tar.js";
-import { tarFiles } from "./tar.js";
+import { isTar, tarFiles } from "./tar.js";
 
 /** Tells whether a file has an archive's name. */
 export const isArchiveName = (path: string): boolean => /\.(tar|tar\.gz|tgz|zip)$/i.test(path);
@@ -30,6 +30,10 @@ export async function archiveFiles(archive: Uint8Array, where: string, notes: st
       );
     return isOwn(steps);
   };
+  if (isEmptyZip(archive)) throw new DataError(`${where}: expected files in the archive, got none`);
+  // A tar whose name is another archive's is read all the same; what is neither is said to be so.
+  if (/\.zip$/i.test(where) && !isZip(archive) && !isTar(archive))
+    throw new DataError(`${where}: expected a ZIP archive, got another file`);
   const left: string[] = [];
   const files = isZip(archive)
     ? await zipFiles(archive, where, isWanted, left)

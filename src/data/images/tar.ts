@@ -16,6 +16,17 @@ const BLOCK = 512;
 /** Kinds of entries that are files: today's, the oldest writers', and one that means the same. */
 const FILES: readonly string[] = ["0", "", "7"];
 
+/** The checksum of a header, which is taken with spaces in its own place. */
+const checksumOf = (header: Uint8Array): number => header.reduce((sum, byte, i) => sum + (i >= 148 && i < 156 ? 32 : byte), 0);
+
+/** Tells whether bytes begin as a tar archive does. */
+export function isTar(bytes: Uint8Array): boolean {
+  const header = bytes.subarray(0, BLOCK);
+  if (header.length < BLOCK) return false;
+  const digits = new TextDecoder().decode(header.subarray(148, 156)).replace(/\0.*$/s, "").trim();
+  return /^[0-7]+$/.test(digits) && Number.parseInt(digits, 8) === checksumOf(header);
+}
+
 /**
  * The files of a tar archive; the names of symbolic links, devices and the like go to `left`.
  *
@@ -41,10 +52,7 @@ export function* tarFiles(archive: Uint8Array, where: string, left: string[] = [
       const digits = text(start, length).trim();
       return /^[0-7]*$/.test(digits) ? Number.parseInt(digits || "0", 8) : Number.NaN;
     };
-    // The checksum is taken with spaces in its own place.
-    let sum = 0;
-    for (let i = 0; i < BLOCK; i++) sum += i >= 148 && i < 156 ? 32 : (header[i] as number);
-    if (octal(148, 8) !== sum)
+    if (octal(148, 8) !== checksumOf(header))
       throw new DataError(`${where}: expected a tar archive, got a header at byte ${at} whose checksum is wrong`);
     const size = octal(124, 12);
     if (Number.isNaN(size))
