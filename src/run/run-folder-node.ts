@@ -2,12 +2,13 @@
  * @module A run is a folder. `openRun` reads one, `createRun` and `resumeRun` write one; whatever was written last is always
  * whole. It keeps bytes and knows nothing of models.
  */
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError } from "../util/errors.js";
 import { fileReason } from "../util/file-reason.js";
 import { makeFolders } from "../util/folders-node.js";
+import { isRecord } from "../util/record.js";
 import type { SaveOptions } from "./checkpoint-node.js";
 import { CheckpointWriter } from "./checkpoint-node.js";
 import type { MetricsRecord } from "./metrics-log.js";
@@ -86,11 +87,21 @@ function checkFree(path: string, overwrite: boolean): readonly string[] {
   if (present.length > 0 && !(overwrite && (isRun || isLeftOver(path, names)))) {
     throw new ConfigError(
       isRun
-        ? `${path}: expected a new folder, got one that holds a run; resume it with --resume, replace it with --overwrite, or choose another --out`
+        ? `${path}: expected a new folder, got one that holds a run; ${isResumable(path) ? "resume it with --resume, " : ""}replace it with --overwrite, or choose another --out`
         : `${path}: expected a new or empty folder, got one with ${present.length} files in it; choose another --out`,
     );
   }
   return present;
+}
+
+/** Tells whether a run may be resumed: what was fitted at once, and what compression made, has no checkpoints to go on from. */
+function isResumable(path: string): boolean {
+  try {
+    const config: unknown = JSON.parse(readFileSync(join(path, RUN_FILES.config), "utf8"));
+    return !isRecord(config) || !(Object.hasOwn(config, "compression") || config["fitted"] === true);
+  } catch {
+    return true;
+  }
 }
 
 /** Files that lie in a run before its configuration has its name. */

@@ -100,6 +100,12 @@ test("a folder is refused that holds a run, other files, or nothing to resume", 
   const path = scratch(t);
   (await createRun(path, { config }))[Symbol.dispose]();
   await assert.rejects(createRun(path, { config }), /expected a new folder, got one that holds a run; resume it with --resume/);
+  const small = scratch(t);
+  (await createRun(small, { config: { ...config, compression: {} } }))[Symbol.dispose]();
+  await assert.rejects(
+    createRun(small, { config }),
+    /got one that holds a run; replace it with --overwrite, or choose another --out/,
+  );
   await assert.rejects(resumeRun(path), /expected a checkpoint, got none; train it again with --overwrite/);
   writeFileSync(join(path, "old"), "x");
   (await createRun(path, { config, overwrite: true }))[Symbol.dispose]();

@@ -156,6 +156,8 @@ test("images that are all equal: no distance, and why; their channels are divide
 
 test("what is wrong is said in one line", async () => {
   await refused("predict gan picture.png", /expected no input for image-generation, got picture\.png; --count and --seed/);
+  for (const line of ["quantize gan", "prune gan --macs 0.5", "distill gan"])
+    await refused(`${line} --out smaller`, /^descent: gan: expected a model that answers inputs, got one of image-generation/);
   await refused("predict gan --count 0", /--count: expected a whole number at least 1, got 0/);
   await refused("predict classes --count 3", /--count: expected a run of image-generation, got image-classification/);
   await refused("predict classes", /predict: expected an input, got none/);

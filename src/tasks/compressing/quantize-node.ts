@@ -115,7 +115,11 @@ function keptLayers(file: ModelProto, patterns: readonly string[]): ReadonlySet<
     const expression = new RegExp(`^${pattern.replaceAll(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*")}$`);
     const found = names.filter((name) => expression.test(name));
     if (found.length === 0)
-      throw new ConfigError(`--keep ${pattern}: expected the name of a layer, got none of ${names.slice(0, 8).join(", ")}`);
+      throw new ConfigError(
+        names.length === 0
+          ? `--keep ${pattern}: expected a model with layers that can be quantized, got none`
+          : `--keep ${pattern}: expected the name of a layer, got none of ${names.slice(0, 8).join(", ")}${names.length > 8 ? ", …" : ""}`,
+      );
     for (const name of found) kept.add(name);
   }
   return kept;

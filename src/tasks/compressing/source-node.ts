@@ -37,10 +37,16 @@ export interface CompressionSource {
 /**
  * Opens a run, with or without checkpoints, a GGUF file, an ONNX file of others that is a task's, or a folder in Hugging Face's form.
  *
- * Errors: those of `openModel`; UnsupportedOpError for an ONNX file with ops that Descent does not have.
+ * Errors: those of `openModel`; ConfigError for a model that reads no inputs; UnsupportedOpError for an ONNX file with ops that Descent does not have.
  */
 export async function openSource(path: string, options: UseOptions & OnnxUseOptions = {}): Promise<CompressionSource> {
   const { model, config, remarks } = await openModel(path, options);
+  if (model.task.name === "image-generation") {
+    await model.dispose();
+    throw new ConfigError(
+      `${path}: expected a model that answers inputs, got one of image-generation, which makes pictures from random numbers; train a smaller one (--model)`,
+    );
+  }
   const isFile = config === undefined || isGguf(path);
   const file = await fileOf(model, path);
   return {
