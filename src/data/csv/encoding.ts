@@ -259,10 +259,17 @@ function weighLatin(encoding: (typeof LATIN)[number], bytes: Uint8Array): number
   );
 }
 
-/** The share of bytes above 127 that have another one beside them: nearly all where a word is of such letters alone. */
+/** The share of bytes above 127 that have another one beside them, and no Latin letter before or behind all of these: nearly all where a word is of such letters alone. */
 function inRuns(bytes: Uint8Array): number {
-  const places = Array.from(bytes, (_, at) => at).filter((at) => (bytes[at] as number) > 0x7f);
-  return share(places, (at) => (bytes[at - 1] ?? 0) > 0x7f || (bytes[at + 1] ?? 0) > 0x7f);
+  let [all, alone] = [0, 0];
+  for (let at = 0; at < bytes.length; at++) {
+    const start = at;
+    while ((bytes[at] ?? 0) > 0x7f) at++;
+    const length = at - start;
+    all += length;
+    if (length > 1 && !isLatin(bytes[start - 1] ?? 0) && !isLatin(bytes[at] ?? 0)) alone += length;
+  }
+  return alone / Math.max(1, all);
 }
 
 const best = <T extends string>(names: readonly T[], weigh: (name: T) => number): T =>

@@ -160,6 +160,13 @@ testKinds([
     notes: [/read as Windows-1251/],
   },
   {
+    what: "Windows-1252, two letters beside each other within words of Latin ones",
+    content: Buffer.from("créée,n\nthéé,1\nnaïïf,2\n", "latin1"),
+    columns: /créée text, n int64/,
+    first: { créée: "théé", n: 1 },
+    notes: [/read as Windows-1252/],
+  },
+  {
     what: "an encoding that the user names",
     content: Uint8Array.from([0x61, 10, 0xa4, 10, 0x62, 10]),
     options: { encoding: "iso-8859-15" },
