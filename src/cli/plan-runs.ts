@@ -44,7 +44,7 @@ export async function readRuns(paths: readonly string[], metric: string): Promis
   return runs;
 }
 
-/** What makes runs differ in a quantity. */
+/** Remedies for runs that do not differ in a quantity. */
 const REMEDIES: Readonly<Record<CurveAxis, string>> = {
   examples: "train with other values of --train-fraction",
   parameters: "train models of other sizes",
