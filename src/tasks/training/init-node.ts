@@ -9,7 +9,7 @@ import { ConfigError } from "../../util/errors.js";
 /**
  * Reads the weights to start from, by name; a head for other classes is left out, with a note.
  *
- * Errors: ConfigError that names each tensor that is missing, superfluous, or of another shape.
+ * Errors: ConfigError that names the first tensors that are missing or of another shape, and the first superfluous ones.
  */
 export function weightsFrom(
   path: string,
@@ -33,11 +33,20 @@ export function weightsFrom(
     const fits = given.dtype === p.dtype && sameShape(given.shape, p.dims);
     return fits ? [] : [`${name}: expected ${p.dtype} ${formatShape(p.dims)}, got ${given.dtype} ${formatShape(given.shape)}`];
   });
-  for (const [name, { shape }] of problems.length > 0 ? candidates : superfluous)
-    problems.push(`${name} ${formatShape(shape)} is not in this model`);
-  if (problems.length > 0) throw new ConfigError(`--init ${path}: expected the weights of this model; ${problems.join("; ")}`);
-  return weights;
+  const unknown = (problems.length > 0 ? candidates : superfluous).map(
+    ([name, { shape }]) => `${name} ${formatShape(shape)} is not in this model`,
+  );
+  if (problems.length + unknown.length === 0) return weights;
+  const misfits = [...firstOf(problems, "that are missing or do not fit"), ...firstOf(unknown, "that are not in this model")];
+  throw new ConfigError(`--init ${path}: expected the weights of this model; ${misfits.join("; ")}`);
 }
+
+/** Number of tensors that a message names of each kind. */
+const NAMED = 5;
+
+/** The first of some problems, and how many more there are of the kind. */
+const firstOf = (problems: readonly string[], kind: string): readonly string[] =>
+  problems.length <= NAMED + 1 ? problems : [...problems.slice(0, NAMED), `${problems.length - NAMED} more ${kind}`];
 
 /**
  * Finds the parameters that misfit only by the number of classes: the first dimensions of all of them are one number in the file
