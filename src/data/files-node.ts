@@ -38,7 +38,6 @@ export async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-/** A DataError for a gzip file that is truncated or altered. */
 /** Refuses a folder that holds something, or a file in its place. ConfigError, naming the option. */
 export async function expectNewFolder(folder: string, option = "--out"): Promise<void> {
   const info = await stat(folder).catch(() => undefined);
@@ -46,6 +45,7 @@ export async function expectNewFolder(folder: string, option = "--out"): Promise
     throw new ConfigError(`${option}: expected a folder that is new or empty, got ${folder}, which holds something`);
 }
 
+/** A DataError for a gzip file that is truncated or altered. */
 export const brokenGzip = (path: string, cause: unknown): DataError =>
   new DataError(`${path}: expected a whole gzip file, got a truncated or altered one (${(cause as Error).message})`, { cause });
 

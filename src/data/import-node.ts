@@ -17,7 +17,7 @@ import { IMAGE_FILE } from "./images/manifest.js";
 import { isOwn, partNamed } from "./parts.js";
 import { csvLines } from "./inspect/csv-text.js";
 import type { SourceOptions, TableSource } from "./inspect/source-node.js";
-import { withTable } from "./inspect/source-node.js";
+import { engineNames, withTable } from "./inspect/source-node.js";
 import { inspectTable } from "./inspect/table-profile-node.js";
 import type { TableProfile } from "./inspect/profile.js";
 import { rowsOf } from "./readers/duckdb-node.js";
@@ -29,6 +29,7 @@ import { Utf8Validator } from "./readers/utf8-validator-node.js";
 import { decodeUtf8 } from "./text/lines.js";
 import { isRasa } from "./text/open-node.js";
 import { ConfigError, DataError } from "../util/errors.js";
+import { fileReason } from "../util/file-reason.js";
 
 export interface ImportOptions extends SourceOptions {
   /** The folder to make; it must not be there yet, or be empty. */
@@ -49,6 +50,26 @@ export interface Imported {
 /** Files beside images that say something of them, and texts in formats of their own. */
 const KEPT = /\.(xml|json|ya?ml|txt|md|csv|tsv|jsonl|ndjson|parquet|conllu?|bio|iob2?|bioes|bmes|gz)$/i;
 const TEXT_FILE = /\.(txt|md|text)$/i;
+
+/** A file by its name, with its path or its bytes. */
+interface NamedContent {
+  readonly name: string;
+  readonly content: string | Uint8Array;
+}
+
+const shown = (name: string): string => JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name);
+
+/** The error for a file that finds no place in the folder: another has its name, or the name is none that the disk takes. */
+function unplaceable(where: string, name: string, cause: unknown): unknown {
+  const { code } = cause as NodeJS.ErrnoException;
+  if (code === "EEXIST" || code === "ENOTDIR" || code === "EISDIR")
+    return new DataError(`${where}: expected a name that no other file has, got ${shown(name)} again; rename one of them`, {
+      cause,
+    });
+  if (code === "ENAMETOOLONG")
+    return new DataError(`${where}: expected names that the disk takes, got ${shown(name)}, ${fileReason(cause)}`, { cause });
+  return cause;
+}
 
 /** The work of one import. */
 class Importer {
@@ -73,27 +94,35 @@ class Importer {
   }
 
   /** Copies a file, or writes bytes, to a name below the folder. */
-  async #put(name: string, content: string | Uint8Array): Promise<void> {
+  async #put(name: string, content: string | Uint8Array, where: string): Promise<void> {
     const path = placeIn(this.#out, name);
-    await mkdir(dirname(path), { recursive: true });
-    if (typeof content === "string") await copyFile(content, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-    else await writeFile(path, content, { flag: "wx" });
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      if (typeof content === "string") await copyFile(content, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+      else await writeFile(path, content, { flag: "wx" });
+    } catch (cause) {
+      throw unplaceable(where, name, cause);
+    }
     if (IMAGE_FILE.test(name)) this.counts.images++;
     else this.counts.files++;
   }
 
-  /** Takes files with their names; what is of no known kind is left out, and named. */
-  async files(files: readonly { readonly name: string; readonly content: string | Uint8Array }[], prefix: string): Promise<void> {
+  /** Takes files of `where` with their names; what is of no known kind is left out, and named. DataError if that is everything. */
+  async files(files: readonly NamedContent[], prefix: string, where: string): Promise<void> {
     const left: string[] = [];
     for (const { name, content } of files) {
       const isKept = IMAGE_FILE.test(name) || KEPT.test(name);
       if (!isKept || basename(name) === CARD_FILES.json) left.push(name);
-      else await this.#put(prefix + name, content);
+      else await this.#put(prefix + name, content, where);
     }
     if (left.length === 0) return;
-    const named = left.slice(0, 5).map((name) => JSON.stringify(name));
+    const named = `${left.slice(0, 5).map(shown).join(", ")}${left.length > 5 ? ", …" : ""}`;
+    if (left.length === files.length) {
+      const packed = left.some(isArchiveName) ? "; unpack archives that lie in others first" : "";
+      throw new DataError(`${where}: expected tables, texts or images, got only files of other kinds: ${named}${packed}`);
+    }
     const count = left.length === 1 ? "a file of another kind was" : `${left.length} files of other kinds were`;
-    this.decisions.push(`${count} left out: ${named.join(", ")}${left.length > 5 ? ", …" : ""}`);
+    this.decisions.push(`${count} left out: ${named}`);
   }
 
   async folder(path: string, prefix: string): Promise<void> {
@@ -111,6 +140,7 @@ class Importer {
     await this.files(
       names.map((name) => ({ name, content: join(path, name) })),
       prefix,
+      path,
     );
   }
 
@@ -124,6 +154,7 @@ class Importer {
     await this.files(
       files.map(({ name, bytes: content }) => ({ name, content })),
       prefix,
+      path,
     );
   }
 
@@ -135,7 +166,7 @@ class Importer {
       .filter((line) => line.trim() !== "");
     if (lines.length === 0) throw new DataError(`${path}: expected lines of text, got none`);
     const name = `${basename(path).replace(/\.[^.]*$/, "")}.csv`;
-    await this.#write(name, [new Dataset({ text: { dtype: "string", values: lines } })]);
+    await this.#write(name, [new Dataset({ text: { dtype: "string", values: lines } })], path);
     this.decisions.push(`${basename(path)}: each line that is not empty is a row`);
   }
 
@@ -147,7 +178,7 @@ class Importer {
     const name = `${stem}.csv`;
     await withTable(spec, this.#options, async (connection, source) => {
       this.decisions.push(...source.notes);
-      await this.#write(name, rowsIn(connection, source, source.from));
+      await this.#write(name, rowsIn(connection, source, source.from), spec);
     });
     this.decisions.push(`${isQuery(spec) ? "the query" : basename(spec)}: written as a CSV in UTF-8, as ${name}`);
     const { memoryMiB, signal } = this.#options;
@@ -173,7 +204,9 @@ class Importer {
     let isValid = true;
     const isText = (format === "csv" || format === "tsv") && !isGzip(await readHead(spec));
     const copy = async (): Promise<CardFile> => {
-      await copyFile(spec, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+      await copyFile(spec, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE).catch((cause: unknown) => {
+        throw unplaceable(spec, name, cause);
+      });
       return hashFile(path, name, isText ? (bytes) => void (isValid &&= validator.add(bytes)) : undefined);
     };
     const [copied, read] = await Promise.allSettled([copy(), this.#read(spec)]);
@@ -199,13 +232,16 @@ class Importer {
     const head = await readHead(path);
     const form = await csvForm(path, isGzip(head), { ...this.#options, ...usual }, true);
     if (form.encoding !== "utf-8" || form.broken || !form.plain || !form.header) return false;
+    if (engineNames(path, form.names).notes.length > 0) return false;
     return this.#options.delimiter === undefined || (await csvForm(path, isGzip(head), usual, true)).delimiter === form.delimiter;
   }
 
-  async #write(name: string, chunks: AsyncIterable<Dataset> | Iterable<Dataset>): Promise<void> {
+  async #write(name: string, chunks: AsyncIterable<Dataset> | Iterable<Dataset>, where: string): Promise<void> {
     const path = placeIn(this.#out, name);
     const file = createWriteStream(path, { flags: "wx" });
-    await once(file, "open");
+    await once(file, "open").catch((cause: unknown) => {
+      throw unplaceable(where, name, cause);
+    });
     let rows = 0;
     for await (const chunk of chunks) {
       if (!file.write([...csvLines(chunk, rows === 0)].join(""))) await once(file, "drain");
@@ -223,27 +259,33 @@ class Importer {
     const { tables } = this;
     const options = this.#options;
     const decisions = this.decisions;
+    const isClear = new Set(tables.map(({ name }) => name)).size === tables.length;
+    let column = "source";
     async function* all(): AsyncGenerator<Dataset> {
       let expected: string | undefined;
       for (const { name, spec } of tables) {
         const chunks: Dataset[] = [];
         await withTable(spec, options, async (connection, source: TableSource) => {
           decisions.push(...source.notes);
-          const names = source.columns.map((column) => column.name).join(", ");
+          const known = source.columns.map(({ name: title }) => title);
+          while (known.some((title) => title.toLowerCase() === column)) column += "_file";
+          const names = known.join(", ");
           expected ??= names;
           if (names !== expected)
             throw new ConfigError(
               `${name}: expected the columns ${expected} as in ${tables[0]?.name ?? ""}, got ${names}; import it separately`,
             );
-          for await (const chunk of rowsIn(connection, source, source.from))
-            chunks.push(chunk.with({ source: { dtype: "string", values: new Array<string>(chunk.length).fill(name) } }));
+          for await (const chunk of rowsIn(connection, source, source.from)) {
+            const values = new Array<string>(chunk.length).fill(isClear ? name : spec);
+            chunks.push(chunk.with({ [column]: { dtype: "string", values } }));
+          }
         });
         yield* chunks;
       }
     }
-    await this.#write("data.csv", all());
+    await this.#write("data.csv", all(), "data.csv");
     this.decisions.push(
-      `${tables.length} tables of the same columns were joined; the column "source" names where each row is from`,
+      `${tables.length} tables of the same columns were joined; the column "${column}" names where each row is from`,
     );
   }
 }
@@ -257,7 +299,7 @@ async function takeSource(importer: Importer, spec: string, isOne: boolean): Pro
   const prefix = isOne ? "" : `${stem}/`;
   if (info.isDirectory()) return importer.folder(spec, prefix);
   if (isArchiveName(spec)) return importer.archive(spec, prefix);
-  if (IMAGE_FILE.test(spec)) return importer.files([{ name: basename(spec), content: spec }], "");
+  if (IMAGE_FILE.test(spec)) return importer.files([{ name: basename(spec), content: spec }], "", spec);
   if (tableFormat(spec) !== undefined || /\.xlsx(\.gz)?$/i.test(spec)) {
     const part = partNamed(basename(spec).split(".")[0] ?? "");
     if (isOne || part !== undefined) return importer.table(spec, part ?? stem.replace(/\.[a-z]+$/i, ""));
@@ -265,7 +307,7 @@ async function takeSource(importer: Importer, spec: string, isOne: boolean): Pro
     return;
   }
   if (/\.(conllu?|bio|iob2?|bioes|bmes)$/i.test(spec) || (await isRasa(spec)))
-    return importer.files([{ name: basename(spec), content: spec }], "");
+    return importer.files([{ name: basename(spec), content: spec }], "", spec);
   if (TEXT_FILE.test(spec)) return importer.text(spec);
   throw new ConfigError(`${spec}: expected a table, a text, an image, an archive or a folder, got a file of unknown kind`);
 }

@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { zip } from "./archives.test.util.js";
 import { sha256 } from "./files-node.js";
 import { loadData } from "./load-node.js";
 import { importData } from "./import-node.js";
 import { inspectData } from "./inspect/inspect-node.js";
 import { inspectTable } from "./inspect/table-profile-node.js";
 import { addStep } from "../report/data-card-node.js";
+import { DataError } from "../util/errors.js";
 
 let folder = "";
 before(async () => void (folder = await mkdtemp(join(tmpdir(), "import-"))));
@@ -74,4 +76,63 @@ test("Rasa's examples are copied as they are", async () => {
   const { counts } = await importData([at("nlu.yml")], { out: at("rasa") });
   assert.deepEqual(counts, { files: 1 });
   assert.equal((await loadData(at("rasa"), { testFraction: 0, validationFraction: 0 })).train.length, 1);
+});
+
+test("files of one name, names that no disk takes, and nothing of a known kind are refused in a line", async () => {
+  const csv = Buffer.from("text,label\na b,x\nc d,y\n");
+  const refuse = async (sources: readonly string[], message: RegExp): Promise<void> => {
+    const isLine = (error: unknown): boolean =>
+      error instanceof DataError && message.test(error.message) && !/\n|EEXIST|ENAMETOOLONG/.test(error.message);
+    await assert.rejects(importData(sources, { out: at("refused") }), isLine);
+    assert.deepEqual(
+      (await readdir(folder)).filter((name) => name.startsWith("refused")),
+      [],
+    );
+  };
+  const archive = async (name: string, entries: readonly (readonly [string, Uint8Array])[]): Promise<string> => {
+    await writeFile(at(name), zip(entries));
+    return at(name);
+  };
+  const twice = /twice\.zip: expected a name that no other file has, got "a\.csv" again; rename one of them/;
+  await refuse(
+    [
+      await archive("twice.zip", [
+        ["a.csv", csv],
+        ["a.csv", csv],
+      ]),
+    ],
+    twice,
+  );
+  await refuse(
+    [
+      await archive("both.zip", [
+        ["a.csv", csv],
+        ["a.csv/b.csv", csv],
+      ]),
+    ],
+    /got "a\.csv\/b\.csv" again/,
+  );
+  await refuse([await archive("long.zip", [[`${"x".repeat(300)}.csv`, csv]])], /names that the disk takes, got "x{80}…"/);
+  const inner = await archive("inner.zip", [["a.csv", csv]]);
+  await refuse(
+    [await archive("outer.zip", [["inner.zip", await readFile(inner)]])],
+    /outer\.zip: expected tables, texts or images, got only files of other kinds: "inner\.zip"; unpack archives/,
+  );
+  await writeFile(at("text.zip"), "a text");
+  await refuse([at("text.zip")], /text\.zip: expected a ZIP archive, got another file/);
+  await archive("none.zip", []);
+  await refuse([at("none.zip")], /none\.zip: expected files in the archive, got none/);
+  await mkdir(at("first"));
+  await mkdir(at("second"));
+  for (const place of ["first", "second"]) for (const name of ["train.csv", "x.csv"]) await writeFile(at(place, name), csv);
+  await refuse([at("first", "train.csv"), at("second", "train.csv")], /second.train\.csv: expected a name .*"train\.csv" again/);
+  // Rows say which of two files of one name they are from, and no column is written over.
+  const files = [at("first", "x.csv"), at("second", "x.csv")];
+  await importData(files, { out: at("joined") });
+  const joined = await readFile(at("joined", "data.csv"), "utf8");
+  for (const file of files) assert.ok(joined.includes(file));
+  await writeFile(at("first", "y.csv"), "text,source\na,b\n");
+  await writeFile(at("second", "z.csv"), "text,source\nc,d\n");
+  await importData([at("first", "y.csv"), at("second", "z.csv")], { out: at("kept") });
+  assert.match(await readFile(at("kept", "data.csv"), "utf8"), /^"text","source","source_file"\n"a","b","y\.csv"\n/);
 });

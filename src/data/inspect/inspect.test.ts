@@ -95,11 +95,45 @@ test("what is no data is refused in one line, with the row", async () => {
   await refused("bad.csv", `a,b\n1,2\n3,4,5\n${"6,7\n".repeat(50)}`, /bad\.csv: row 2.*expected 2 columns, got 3/);
   await refused("empty.csv", "", /empty file/);
   await refused("bad.jsonl", '{"a":1}\n{"a":\n', /row 2/);
+  const late = `${'{"a":1}\n'.repeat(21_000)}\n{"a":1,"b":2,"a":3}\n`;
+  await refused("twice.jsonl", late, /twice\.jsonl: row 21002: expected each key of an object once, got "a" again/);
+  await refused("twice.json", '[{"a":1,"a":3}]', /twice\.json: expected each key of an object once, got "a" again/);
+  await refused(
+    "capitals.jsonl",
+    '{"Text":"a","text":"b"}\n',
+    /by more than capitals, got "Text" and "text"; rename one of them/,
+  );
   await assert.rejects(inspectData("SELECT 1; DROP TABLE x"), /one SELECT and nothing else/);
   await assert.rejects(
     inspectData("SELECT * FROM read_text('/etc/passwd') WHERE (SELECT count(*) FROM glob('/*')) > 0"),
     DataError,
   );
+});
+
+test("what comes late in JSON lines is seen: keys, values of another kind", async () => {
+  const rows = '{"text":"a b","n":1}\n'.repeat(21_000);
+  const profile = await profileOf("late.jsonl", `${rows}{"text":"c","n":"many","extra":"zoo"}\n`);
+  assert.deepEqual(
+    profile.columns.map(({ name }) => name),
+    ["text", "n", "extra"],
+  );
+  assert.equal(column(profile, "extra").count, 1);
+  assert.equal(column(profile, "extra").type, "text");
+  assert.match(profile.notes.join("\n") + JSON.stringify(profile.columns), /many/);
+  // Named like a column that the engine would have made, and no twin of another.
+  const numbered = await profileOf("numbered.jsonl", '{"a":"x","a_1":"y"}\n');
+  assert.equal(column(numbered, "a_1").count, 1);
+});
+
+test("names that the engine would confuse, or that nobody wrote, are said", async () => {
+  const capitals = await profileOf("capitals.csv", "Text,text\na b,x\nc d,y\n");
+  assert.deepEqual(
+    capitals.columns.map(({ name }) => name),
+    ["Text", "text_1"],
+  );
+  assert.match(capitals.notes.join(), /other columns differ from "text" \(text_1\) by capitals alone/);
+  assert.match((await profileOf("same.csv", "a,a\n1,2\n")).notes.join(), /several columns are called "a"/);
+  assert.match((await profileOf("bare.csv", "a b,1\nc d,2\ne f,3\n")).notes.join(), /the first row is no header/);
 });
 
 test("names and texts of strangers are never markup in the page", async () => {

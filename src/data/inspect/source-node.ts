@@ -65,6 +65,8 @@ interface Relation {
   readonly files: readonly string[];
   readonly folders?: readonly string[];
   readonly notes?: readonly string[];
+  /** Turns an error of the engine into one of ours. */
+  readonly explain?: (error: unknown) => Promise<Error>;
 }
 
 /** A folder for files of this process alone. */
@@ -166,7 +168,23 @@ async function lookAtCsv(
   const form = await csvForm(path, zipped, { ...options, usual: format === "tsv" ? "\t" : undefined }, options.readsAll);
   const notes = seenIn(path, form, format === "tsv" ? "\t" : ",", options);
   if (form.encoding !== "utf-8" || form.broken || !form.plain || options.skipBadRows === true) return { notes };
-  return { relation: { ...csvRelation(path, form, zipped), notes }, notes };
+  const { names, notes: twins } = engineNames(path, form.names);
+  return { relation: { ...csvRelation(path, { ...form, names }, zipped), notes: [...notes, ...form.notes, ...twins] }, notes };
+}
+
+/** Names for the engine, which takes capitals for small letters: all but the first of those that it would confuse get a number, which is said. */
+export function engineNames(where: string, given: readonly string[]): { names: readonly string[]; notes: readonly string[] } {
+  const taken = new Set<string>();
+  const confused: string[] = [];
+  const names = given.map((name) => {
+    let own = name;
+    for (let k = 1; taken.has(own.toLowerCase()); k++) own = `${name}_${k}`;
+    taken.add(own.toLowerCase());
+    if (own !== name) confused.push(`"${name}" (${own})`);
+    return own;
+  });
+  if (confused.length === 0) return { names, notes: [] };
+  return { names, notes: [`${where}: other columns differ from ${confused.join(", ")} by capitals alone; these got a number`] };
 }
 
 /** A table file. `plain`: a CSV may be given to the engine as it is. */
@@ -188,15 +206,17 @@ async function fileRelation(path: string, scratch: Scratch, options: SourceOptio
       try {
         return await describeFile(connection, read.path, read.format, read.zipped, {});
       } catch (error) {
+        if (error instanceof DataError) throw new DataError(`${path}: ${error.message}`, { cause: error });
         throw await explainFailure(path, read.format, zipped, error);
       }
     });
-    return { from, files: [read.path] };
+    return { from, files: [read.path], explain: (error) => explainFailure(path, read.format, zipped, error) };
   }
   const table = await openTable(path, { ...options, format, asText: true });
-  const relation = await written(scratch, table.names, table.raw());
+  const { names, notes: twins } = engineNames(path, table.names);
+  const relation = await written(scratch, names, table.raw());
   const left = table.badRows === 0 ? [] : [`${path}: ${table.badRows} rows that do not parse were left out`];
-  return { ...relation, notes: [...seen, ...table.notes, ...left] };
+  return { ...relation, notes: [...seen, ...table.notes, ...twins, ...left] };
 }
 
 /** A source that is not a table file: a known data set, tagged texts, a folder of texts. */
@@ -206,7 +226,7 @@ async function loadedRelations(spec: string, scratch: Scratch, options: SourceOp
   const found: [string, Relation][] = [];
   for (const [name, rows] of [["train", train] as const, ["validation", validation] as const, ["test", test] as const]) {
     if (rows.length === 0) continue;
-    const relation = await written(scratch, rows.names, [rows]);
+    const relation = await written(scratch, engineNames(spec, rows.names).names, [rows]);
     found.push([name, name === "train" ? { ...relation, notes: notes.filter((note) => !/ held out /.test(note)) } : relation]);
   }
   return found;
@@ -299,6 +319,14 @@ export async function withTable<T>(
     if (/^(Out of Memory|Permission)/.test(line) || isQuery(spec))
       throw new DataError(`${name}: expected data that can be read, got an error: ${line}`, { cause: error });
   }
-  // Awaited, since the scratch folder goes when this returns.
-  return await used(name, await relationsOf(spec, scratch, options, false), options, use);
+  const relations = await relationsOf(spec, scratch, options, false);
+  try {
+    // Awaited, since the scratch folder goes when this returns.
+    return await used(name, relations, options, use);
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    if (!isEngineError(error)) throw error;
+    const explained = relations.find(([, { explain }]) => explain !== undefined)?.[1].explain;
+    throw await (explained?.(error) ?? explainFailure(name, options.format ?? tableFormat(spec) ?? "csv", false, error));
+  }
 }

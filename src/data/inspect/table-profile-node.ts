@@ -232,7 +232,8 @@ function profileOf(column: SourceColumn, rows: number, type: ProfileType, found:
   const count = filled - marks - (found.number("marks") || 0);
   return {
     name: column.name,
-    type: count === 0 && type !== "nested" ? "empty" : type,
+    // A column whose first rows are empty has no type yet.
+    type: count === 0 && type !== "nested" ? "empty" : type === "empty" ? "text" : type,
     count,
     missing: rows - count,
     distinct: type === "category" || type === "boolean" ? values.length : Math.min(count, found.number("distinct") || 0),

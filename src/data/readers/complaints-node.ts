@@ -29,11 +29,34 @@ async function* lines(path: string, zipped: boolean): AsyncGenerator<string> {
 /** DuckDB raises plain errors; ours and JavaScript's have kinds, and pass unchanged. */
 export const isEngineError = (error: unknown): error is Error => error instanceof Error && error.name === "Error";
 
+/** The first row that has a key more often than its value does, which keeps one of each. */
+async function rowWithTwice(path: string, zipped: boolean, key: string): Promise<number | undefined> {
+  const written = JSON.stringify(key);
+  const count = (text: string): number =>
+    text
+      .split(written)
+      .slice(1)
+      .filter((rest) => /^\s*:/.test(rest)).length;
+  let row = 0;
+  for await (const line of lines(path, zipped)) {
+    row++;
+    if (count(line) > 1 && count(line) > count(JSON.stringify(JSON.parse(line)))) return row;
+  }
+  return undefined;
+}
+
 /** DuckDB's complaint as one line of ours, with the file and the row. */
 export async function explainFailure(path: string, format: TableFormat, zipped: boolean, error: unknown): Promise<Error> {
   if (!isEngineError(error)) return error as Error;
   const { message } = error;
   const fail = (text: string): DataError => new DataError(`${path}: ${text}`, { cause: error });
+  const twice = /has duplicate key "([^"\n]*)"/.exec(message)?.[1];
+  if (twice !== undefined) {
+    const row = format === "jsonl" ? await rowWithTwice(path, zipped, twice).catch(() => undefined) : undefined;
+    return fail(
+      `${row === undefined ? "" : `row ${row}: `}expected each key of an object once, got "${twice}" again; ${ROW_REMEDY}`,
+    );
+  }
   if (format === "jsonl" && /JSON/i.test(message)) {
     // DuckDB's own line number is that of the line where its parser stopped.
     let row = 0;

@@ -189,6 +189,8 @@ export interface CsvForm {
   /** Begins with the first record of the table, not with titles or a hint. */
   readonly plain: boolean;
   readonly names: readonly string[];
+  /** Decisions on the names, in sentences for the user. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -196,11 +198,11 @@ export interface CsvForm {
  * notices where it is not. Errors: DataError for what cannot be read.
  */
 export async function csvForm(path: string, zipped: boolean, options: CsvOptions, byHead = false): Promise<CsvForm> {
-  const { table, names, escaped } = await describeCsv(path, zipped, options, byHead);
+  const { table, names, notes, escaped } = await describeCsv(path, zipped, options, byHead);
   const { encoding, delimiter, quote, header, skip } = table;
   const broken = encoding.broken === true || encoding.other !== undefined;
   const plain = skip === 0 && leadingRecords(table) === Number(header) && !escaped;
-  return { encoding: encoding.encoding, broken, delimiter, quote, header, plain, names };
+  return { encoding: encoding.encoding, broken, delimiter, quote, header, plain, names, notes };
 }
 
 interface DescribedCsv {
