@@ -22,7 +22,7 @@ import { inspectTable } from "./inspect/table-profile-node.js";
 import type { TableProfile } from "./inspect/profile.js";
 import { rowsOf } from "./readers/duckdb-node.js";
 import { csvForm } from "./readers/csv-node.js";
-import { isQuery, parseRunnable } from "./readers/query-node.js";
+import { isQuery, parseRunnable, refuseStatement } from "./readers/query-node.js";
 import { readHead, tableFormat } from "./readers/table-file-node.js";
 import { rowsIn } from "./inspect/rows-in-node.js";
 import { Utf8Validator } from "./readers/utf8-validator-node.js";
@@ -293,6 +293,7 @@ class Importer {
 async function takeSource(importer: Importer, spec: string, isOne: boolean): Promise<void> {
   if (isQuery(spec)) return importer.table(spec, "data");
   const info = await stat(spec).catch(() => undefined);
+  if (info === undefined) refuseStatement(spec);
   if (info === undefined)
     throw new DataError(`${spec}: expected a file, a folder, an archive or a query, got nothing of that name`);
   const stem = basename(spec).replace(/\.(tar\.gz|[^.]*)$/i, "");

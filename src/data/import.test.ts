@@ -61,6 +61,13 @@ test("what was seen in a file and not asked for is said, also of its copy", asyn
   assert.deepEqual(imported.decisions, [`${at("semi.csv")}: semicolons part the columns; --delimiter says otherwise`]);
   await addStep(at("semi"), { verb: "import", command: "descent data import", name: "semi", ...imported });
   assert.deepEqual((await inspectData(at("semi"))).notes, imported.decisions);
+  // A name that promises tabs where there are none.
+  await writeFile(at("semi.tsv"), "a;b\n1,5;x\n2,5;y\n3,5;z\n");
+  const { notes, columns } = await inspectTable(at("semi.tsv"));
+  assert.deepEqual(notes, [`${at("semi.tsv")}: semicolons part the columns; --delimiter says otherwise`]);
+  assert.equal(columns.length, 2);
+  await writeFile(at("one.tsv"), "text\na, b\nc, d\n");
+  assert.equal((await inspectTable(at("one.tsv"))).columns.length, 1);
   await writeFile(at("wide.csv"), Buffer.from("\ufeffa,b\n1,x\n2,y\n", "utf16le"));
   assert.match((await inspectTable(at("wide.csv"))).notes.join(), /read as UTF-16LE; --encoding says otherwise/);
 });

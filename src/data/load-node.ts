@@ -35,7 +35,7 @@ import { holdsImages, readParquetImages } from "./readers/parquet-images-node.js
 import type { TableOptions } from "./readers/table-file-node.js";
 import type { TableSchema } from "./schema/table-schema.js";
 import { isTableName, tableFormat } from "./readers/table-file-node.js";
-import { isQuery } from "./readers/query-node.js";
+import { isQuery, refuseStatement } from "./readers/query-node.js";
 import { readTable } from "./readers/table-node.js";
 import { withoutStrayColumns } from "./stray-columns.js";
 import type { TableParts } from "./table-parts-node.js";
@@ -234,6 +234,7 @@ async function open(spec: string, options: LoadOptions): Promise<Source> {
   }
   const info = await stat(spec).catch(() => undefined);
   if (info?.isDirectory() === true && !KNOWN_DATASETS.some((known) => known.name === spec)) return openFolder(spec, options);
+  if (info === undefined) refuseStatement(spec);
   if (info === undefined && /[/\\]$/.test(spec))
     throw new DataError(`${spec}: expected a folder that can be read, got an error: no such folder`);
   if (info?.isFile() === true || /[/\\.]/.test(spec)) return openFile(spec, options);

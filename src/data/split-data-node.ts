@@ -39,6 +39,7 @@ export interface SplitData {
   readonly decisions: readonly string[];
 }
 
+const DEFAULT_FRACTIONS = [0.8, 0.1, 0.1] as const;
 const PARTS = ["train", "validation", "test"] as const;
 
 /** Numbers for values, in the order of their first appearance. */
@@ -69,7 +70,7 @@ function assign(
   options: SplitDataOptions,
   isGrouped: boolean,
 ): Uint8Array {
-  const { fractions = [0.8, 0.1, 0.1], seed = 0, timeColumn } = options;
+  const { fractions = DEFAULT_FRACTIONS, seed = 0, timeColumn } = options;
   const groupOf = Uint32Array.from(groups, (_, i) => together.find(i));
   if (timeColumn !== undefined) return splitByTime(times, groupOf, fractions);
   const isAlone = groupOf.every((group, i) => group === i);
@@ -82,10 +83,33 @@ function assign(
   return parts;
 }
 
+const countsOf = (parts: Uint8Array): number[] => PARTS.map((_, part) => parts.reduce((n, own) => n + Number(own === part), 0));
+
+/** Refuses parts that were asked for and have no rows. DataError, with what was there to divide. */
+function expectRows(
+  where: string,
+  counts: readonly number[],
+  fractions: SplitDataOptions["fractions"] = DEFAULT_FRACTIONS,
+  together: Clusters,
+  rows: number,
+): void {
+  const empty = PARTS.findIndex((_, k) => (fractions[k] ?? 0) > 0 && counts[k] === 0);
+  if (empty < 0) return;
+  const groups = new Set(Array.from({ length: rows }, (_, i) => together.find(i))).size;
+  const got = groups === rows ? `${rows}` : `${rows} in ${groups} groups that stay together`;
+  throw new DataError(
+    `${where}: expected enough rows for each part, got ${got}, and ${PARTS[empty] ?? ""} has none of them; ask for another share of it`,
+  );
+}
+
 /** Writes each row to the file of its part. */
-async function writeParts(chunks: AsyncIterable<Dataset>, parts: Uint8Array, out: string): Promise<number[]> {
+async function writeParts(
+  chunks: AsyncIterable<Dataset>,
+  parts: Uint8Array,
+  counts: readonly number[],
+  out: string,
+): Promise<void> {
   await mkdir(out, { recursive: true });
-  const counts = PARTS.map((_, part) => parts.reduce((n, own) => n + Number(own === part), 0));
   const files = PARTS.map((name, k) =>
     (counts[k] as number) === 0 ? undefined : createWriteStream(join(out, `${name}.csv`), { flags: "wx" }),
   );
@@ -104,7 +128,6 @@ async function writeParts(chunks: AsyncIterable<Dataset>, parts: Uint8Array, out
     file?.end();
     if (file !== undefined) await once(file, "close");
   }
-  return counts;
 }
 
 /**
@@ -156,7 +179,9 @@ export async function splitData(spec: string, options: SplitDataOptions): Promis
     near?.clusterOf.forEach((first, i) => together.join(first, i));
     const doubles = near?.clusterOf.reduce((n, first, i) => n + Number(first !== i), 0) ?? 0;
     const parts = assign({ ...keys, kinds: classNumbers.size }, together, options, groupColumn !== undefined);
-    const counts = await writeParts(rowsIn(connection, source, source.from), parts, out);
+    const counts = countsOf(parts);
+    expectRows(source.name, counts, options.fractions, together, parts.length);
+    await writeParts(rowsIn(connection, source, source.from), parts, counts, out);
     const how = [
       ...(timeColumn === undefined ? [] : [`by time, column "${timeColumn}": the earliest rows are for training`]),
       ...(timeColumn === undefined && classed !== undefined ? [`stratified by "${classed}"`] : []),

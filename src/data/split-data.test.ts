@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -89,4 +89,15 @@ test("by time and by group of a file; what is no time is named", async () => {
     splitData(join(folder, "bad.csv"), { out: join(folder, "t3"), timeColumn: "day" }),
     /column "day", row 2: expected a date/,
   );
+});
+
+test("a part that was asked for and gets no rows is refused, and nothing is written", async () => {
+  await writeFile(join(folder, "few.csv"), "text,label\na b,x\nc d,y\n");
+  await assert.rejects(
+    splitData(join(folder, "few.csv"), { out: join(folder, "few") }),
+    /few\.csv: expected enough rows for each part, got 2, and validation/,
+  );
+  await assert.rejects(stat(join(folder, "few")));
+  const { counts } = await splitData(join(folder, "few.csv"), { out: join(folder, "few"), fractions: [1, 0, 0] });
+  assert.deepEqual(counts, { train: 2, validation: 0, test: 0 });
 });

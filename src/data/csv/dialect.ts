@@ -99,6 +99,13 @@ function guessDelimiter(head: string, whole: boolean): string {
   return RARE.find((delimiter) => head.includes(delimiter) && fitting(delimiter).share === 1) ?? ",";
 }
 
+/** The delimiter that a file's name promises, unless it stands in no record and another parts every one of them alike. */
+function usualDelimiter(head: string, whole: boolean, usual: string | undefined): string | undefined {
+  if (usual === undefined || head.includes(usual)) return usual;
+  const isRegular = (delimiter: string): boolean => fitOf(sample(head, { delimiter, quote: '"' }, whole)).share === 1;
+  return CANDIDATES.some((delimiter) => delimiter !== usual && isRegular(delimiter)) ? undefined : usual;
+}
+
 /** The dialect of a text, from its beginning. `names` are columns that it should have: a first record that holds them is a header. */
 export function guessDialect(
   head: string,
@@ -108,7 +115,7 @@ export function guessDialect(
   const hint = HINT.exec(head);
   const skip = hint?.[0].length ?? 0;
   const text = head.slice(skip);
-  const delimiter = options.delimiter ?? hint?.[1] ?? options.usual ?? guessDelimiter(text, whole);
+  const delimiter = options.delimiter ?? hint?.[1] ?? usualDelimiter(text, whole, options.usual) ?? guessDelimiter(text, whole);
   const quote = options.quote ?? guessQuote(text, delimiter);
   const escaped = isEscaped(text, { delimiter, quote }, whole);
   const records = sample(text, { delimiter, quote, escaped }, whole).filter(({ problem }) => problem === undefined);

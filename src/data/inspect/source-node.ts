@@ -21,7 +21,7 @@ import { csvForm } from "../readers/csv-node.js";
 import type { Access } from "../readers/access.js";
 import { literalPath, rowsOf, withConnection } from "../readers/duckdb-node.js";
 import { checkJson } from "../readers/json-depth-node.js";
-import { isQuery, parseRunnable } from "../readers/query-node.js";
+import { explainQuery, isQuery, parseRunnable, refuseStatement } from "../readers/query-node.js";
 import type { TableFormat } from "../readers/table-file-node.js";
 import { describeFile } from "../readers/describe-file-node.js";
 import { isTableName, readHead, refuseForeign, tableFormat } from "../readers/table-file-node.js";
@@ -143,7 +143,7 @@ async function written(
   return csvRelation(path, { delimiter: ",", quote: '"', header: true, names }, false);
 }
 
-const DELIMITERS: Readonly<Record<string, string>> = { ";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons" };
+const DELIMITERS: Readonly<Record<string, string>> = { ";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas" };
 
 /** Sentences on what was seen in a file and not asked for; our own reader says the rest. */
 function seenIn(path: string, { delimiter, encoding }: CsvForm, usual: string, options: SourceOptions): string[] {
@@ -255,6 +255,7 @@ async function relationsOf(
   }
   // A known name means the known data, as in training, whatever lies beside.
   const info = KNOWN_DATASETS.some((known) => known.name === spec) ? undefined : await stat(spec).catch(() => undefined);
+  if (info === undefined) refuseStatement(spec);
   if (info?.isFile() === true && (options.format !== undefined || tableFormat(spec) !== undefined))
     return [["all", await fileRelation(spec, scratch, options, plain)]];
   const tables = info?.isDirectory() === true ? await tablesIn(spec) : undefined;
@@ -316,7 +317,8 @@ export async function withTable<T>(
     options.signal?.throwIfAborted();
     if (!isEngineError(error)) throw error;
     const line = error.message.split("\n")[0] ?? "";
-    if (/^(Out of Memory|Permission)/.test(line) || isQuery(spec))
+    if (isQuery(spec)) throw explainQuery(error);
+    if (/^(Out of Memory|Permission)/.test(line))
       throw new DataError(`${name}: expected data that can be read, got an error: ${line}`, { cause: error });
   }
   const relations = await relationsOf(spec, scratch, options, false);

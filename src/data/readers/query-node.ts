@@ -11,6 +11,37 @@ import { rowsOf, withConnection } from "./duckdb-node.js";
 /** Tells whether a text begins as a query does. */
 export const isQuery = (text: string): boolean => /^\s*(select|with|from)\s/i.test(text);
 
+/** Beginnings of statements that are none that read, each with the word that follows or a name. */
+const STATEMENT =
+  /^\s*(copy\s*\(|copy\s+\S+\s+(to|from)\s|attach\s+['"]|(drop|create|alter|truncate)\s+(or|table|view|schema|temp|database)\b|insert\s+into\s|update\s+\S+\s+set\s|delete\s+from\s|pragma\s|export\s+database\s|import\s+database\s|install\s+\w+\s*$|load\s+\w+\s*$|set\s+\w+\s*=|call\s+\w+\s*\(|explain\s|describe\s+select\s|show\s+tables\b|values\s*\()/i;
+
+/** Refuses SQL that is no SELECT, where it stands in place of a file that is not there. DataError. */
+export function refuseStatement(text: string): void {
+  if (STATEMENT.test(text) && !existsSync(text))
+    throw new DataError(
+      `query: expected one SELECT over files that it names, got a statement that begins with ${/\w+/.exec(text)?.[0].toUpperCase() ?? ""}`,
+    );
+}
+
+/** The engine's error on a query that was run, as a line of ours. */
+export function explainQuery(error: Error): DataError {
+  const line = shownLine(error.message);
+  const unnamed = /^Permission Error: Cannot access file "([^"]*)"/.exec(line)?.[1];
+  if (unnamed !== undefined)
+    return new DataError(`query: expected files that the query names in quotes, and nothing else, got ${unnamed}`, {
+      cause: error,
+    });
+  if (line.startsWith("Out of Memory"))
+    return new DataError(`query: expected data that fit into the memory allowed, got an error: ${line}`, { cause: error });
+  const table = /^Catalog Error: Table with name (.*) does not exist/.exec(line)?.[1];
+  if (table !== undefined && /[./\\]/.test(table))
+    return new DataError(
+      `query: expected tables in files of .csv, .tsv, .jsonl or .parquet, named in quotes, got ${table}; read_csv('FILE') reads a file of another name`,
+      { cause: error },
+    );
+  return new DataError(`query: expected SQL that DuckDB can run, got an error: ${line}`, { cause: error });
+}
+
 /** A query made ready: its text, and what it names. */
 export interface ParsedQuery {
   readonly sql: string;

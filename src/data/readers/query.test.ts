@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { rowsOf, withConnection } from "./duckdb-node.js";
-import { checkRepeated, isQuery, parseQuery } from "./query-node.js";
+import { checkRepeated, isQuery, parseQuery, refuseStatement } from "./query-node.js";
 import { openQuery, readTable } from "./table-node.js";
 
 const folder = mkdtempSync(join(tmpdir(), "descent-query-"));
@@ -121,6 +121,21 @@ test("a file that is not there is called so", async () => {
 test("what a query reads is known before it runs", async () => {
   const { access } = await parseQuery("SELECT 'text.csv' AS a, 'b' || c FROM 'd.csv' JOIN read_json('e/*.json') USING (x)");
   assert.deepEqual([access.files, access.folders], [["d.csv"], ["e/"]]);
+});
+
+test("statements in place of a file are named, files that begin alike are not", async () => {
+  const statements = ["COPY (SELECT 1) TO 'a.csv'", "attach 'a.db'", "DROP TABLE x", "PRAGMA version", "INSTALL httpfs"];
+  for (const text of statements)
+    assert.throws(
+      () => refuseStatement(text),
+      /expected one SELECT over files that it names, got a statement that begins with [A-Z]+$/,
+    );
+  for (const name of ["copy of a.csv", "set 1.csv", "load.csv", "show me.csv", "values.csv", "call me"]) refuseStatement(name);
+  await assert.rejects(rowsIn(`SELECT * FROM ${quoted("secret.txt")}`), /expected tables in files of \.csv.*read_csv\('FILE'\)/);
+  await assert.rejects(
+    rowsIn("SELECT * FROM plain.csv"),
+    /expected files that the query names in quotes, and nothing else, got plain\.csv/,
+  );
 });
 
 test("a query in somebody's file is not run unless it is repeated", () => {

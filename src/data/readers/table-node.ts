@@ -22,7 +22,7 @@ import type { RawTable } from "./csv-node.js";
 import { openCsv } from "./csv-node.js";
 import { openEngineTable } from "./engine-table-node.js";
 import { checkJson } from "./json-depth-node.js";
-import { guessedDates, isQuery, parseRunnable } from "./query-node.js";
+import { explainQuery, guessedDates, isQuery, parseRunnable } from "./query-node.js";
 import type { FileSource } from "./describe-file-node.js";
 import { describeFile } from "./describe-file-node.js";
 import type { TableFormat, TableOptions } from "./table-file-node.js";
@@ -220,11 +220,7 @@ export async function openQuery(
   const query = await parseRunnable(sql);
   const explain = (error: unknown): Promise<Error> => {
     if (!isEngineError(error)) return Promise.resolve(error as Error);
-    const line = error.message.split("\n")[0];
-    const text = error.message.startsWith("Permission Error: Cannot access")
-      ? `expected files that the query names in quotes, and nothing else, got an error: ${line}`
-      : `expected SQL that DuckDB can run, got an error: ${line}`;
-    return Promise.resolve(new DataError(`query: ${text}`, { cause: error }));
+    return Promise.resolve(explainQuery(error));
   };
   const access = { ...query.access, signal: options.signal };
   const describe = (): Promise<FileSource> => Promise.resolve({ from: `(\n${query.sql}\n)` });

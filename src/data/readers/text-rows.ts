@@ -125,5 +125,8 @@ export function problemOf({ fields, problem }: CsvRecord, columns: number, broke
     return `expected UTF-8, got other bytes; save the file as UTF-8, name its encoding (--encoding; utf-8,NAME where the others are UTF-8), or ${SKIP_REMEDY}`;
   const count = fields.length;
   const isFit = count === columns || (count > columns && fields.slice(columns).every((field) => field.trim() === ""));
-  return isFit ? undefined : `expected ${columns} columns, got ${count}`;
+  if (isFit) return undefined;
+  // One column where a row has several is oftener a delimiter that nobody saw.
+  if (columns === 1) return `expected 1 column, got ${count}; name the delimiter (--delimiter), mend the row, or ${SKIP_REMEDY}`;
+  return `expected ${columns} columns, got ${count}`;
 }

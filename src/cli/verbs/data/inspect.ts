@@ -24,7 +24,7 @@ function gist({ type, number: found, dates, lengths, top = [], languages = [], c
 function tableLines({ name, rows, parts, columns, label }: TableProfile): string[] {
   const inParts = parts.map((part) => `${part.name} ${formatInteger(part.rows)}`).join(", ");
   return [
-    `${name}: ${formatInteger(rows)} rows, ${columns.length} columns${inParts === "" ? "" : ` (${inParts})`}${label === undefined ? "" : `; classes in "${label}"`}`,
+    `${name}: ${formatInteger(rows)} ${rows === 1 ? "row" : "rows"}, ${columns.length} ${columns.length === 1 ? "column" : "columns"}${inParts === "" ? "" : ` (${inParts})`}${label === undefined ? "" : `; classes in "${label}"`}`,
     formatTable(
       ["column", "type", "missing", "distinct", ""],
       columns.map((column) => [
