@@ -39,33 +39,33 @@ const offset = z.int().min(0);
 const span = z.strictObject({ start: offset, end: offset, label: name });
 const coordinate = z.number();
 
-export const valueSchema = z.union([
-  z.strictObject({ classes: z.array(name).max(2000) }),
-  z.strictObject({ spans: z.array(span).max(10_000) }),
-  z.strictObject({
-    frames: z
-      .array(z.strictObject({ predicate: z.strictObject({ start: offset, end: offset }), arguments: z.array(span).max(1000) }))
-      .max(1000),
-  }),
-  z.strictObject({
-    boxes: z
-      .array(z.strictObject({ x: coordinate, y: coordinate, width: coordinate, height: coordinate, label: name }))
-      .max(10_000),
-  }),
-  z.strictObject({
-    polygons: z
-      .array(
-        z.strictObject({
-          points: z
-            .array(z.tuple([coordinate, coordinate]))
-            .min(3)
-            .max(10_000),
-          label: name,
-        }),
-      )
-      .max(10_000),
-  }),
-]);
+const classesValue = z.strictObject({ classes: z.array(name).max(2000) });
+const spansValue = z.strictObject({ spans: z.array(span).max(10_000) });
+const framesValue = z.strictObject({
+  frames: z
+    .array(z.strictObject({ predicate: z.strictObject({ start: offset, end: offset }), arguments: z.array(span).max(1000) }))
+    .max(1000),
+});
+const boxesValue = z.strictObject({
+  boxes: z
+    .array(z.strictObject({ x: coordinate, y: coordinate, width: coordinate, height: coordinate, label: name }))
+    .max(10_000),
+});
+const polygonsValue = z.strictObject({
+  polygons: z
+    .array(
+      z.strictObject({
+        points: z
+          .array(z.tuple([coordinate, coordinate]))
+          .min(3)
+          .max(10_000),
+        label: name,
+      }),
+    )
+    .max(10_000),
+});
+
+export const valueSchema = z.union([classesValue, spansValue, framesValue, boxesValue, polygonsValue]);
 /** An answer to an item. Offsets count UTF-16 units of the text, coordinates pixels of the image from its upper left corner. */
 export type Value = z.infer<typeof valueSchema>;
 export type LabelledSpan = z.infer<typeof span>;
@@ -88,6 +88,26 @@ export const FIELDS = {
   boxes: "boxes",
   polygons: "polygons",
 } as const satisfies Readonly<{ [K in Kind]: string }>;
+
+/** The schema of the one kind of value that a kind of labelling fills: its complaints name the place. */
+export const VALUES = {
+  classes: classesValue,
+  spans: spansValue,
+  frames: framesValue,
+  boxes: boxesValue,
+  polygons: polygonsValue,
+} as const satisfies Readonly<Record<(typeof FIELDS)[Kind], z.ZodType<Value>>>;
+
+/** Checks that the places of an answer lie in the item's text, whatever the scheme. DataError, naming `where`. */
+export function checkPlaces(text: string, value: Value, where: string): void {
+  const spans =
+    "spans" in value
+      ? value.spans
+      : "frames" in value
+        ? value.frames.flatMap((frame) => [frame.predicate, ...frame.arguments])
+        : [];
+  for (const one of spans) checkOffsets(one, text, where);
+}
 
 /** Checks an answer against the scheme and the item, and returns it; throws a DataError that says what is wrong. */
 export function checkAnswer(scheme: Scheme, payload: Payload, value: Value, where = "annotation"): Value {

@@ -7,7 +7,9 @@ import { entriesBelow, expectNewFolder, unreadable } from "../../data/files-node
 import { placeIn } from "../../data/clean/clean-images-node.js";
 import { IMAGE_FILE } from "../../data/images/manifest.js";
 import { imageHeader } from "../../vision/images-node.js";
+import { DataError } from "../../util/errors.js";
 import type { Kind } from "../scheme.js";
+import { checkPlaces } from "../scheme.js";
 import type { LabelFiles, LabelledItem } from "./index.js";
 import { formatFor } from "./index.js";
 
@@ -83,6 +85,9 @@ export async function convertLabels(
   await expectNewFolder(out);
   const sizes = images === undefined ? undefined : await sizesIn(images);
   const items = reader.read(await filesOf(source), { kind, sizes, note });
+  if (items.length === 0) throw new DataError(`${source}: expected at least one item with labels, got none`);
+  for (const [i, { payload, value }] of items.entries())
+    if (payload.text !== undefined) checkPlaces(payload.text, value, `${source}, item ${i + 1}`);
   const files = writer.write(items, labelsIn(items));
   await writeLabelFiles(out, files);
   return { items: items.length, files: [...files.keys()] };

@@ -6,7 +6,7 @@ import { jsonRows } from "../../data/text/json-rows.js";
 import { DataError } from "../../util/errors.js";
 import { parseWith } from "../../util/schema.js";
 import type { Value } from "../scheme.js";
-import { DATA_KINDS, FIELDS, valueSchema } from "../scheme.js";
+import { checkPlaces, DATA_KINDS, FIELDS, VALUES } from "../scheme.js";
 import type { LabelFormat } from "./format.js";
 
 const rowSchema = z.looseObject({
@@ -37,9 +37,10 @@ export const descentLines: LabelFormat = {
         const value: Value =
           field === "classes"
             ? { classes }
-            : parseWith(valueSchema, { [field]: (rest as Readonly<Record<string, unknown>>)[field] }, where);
+            : parseWith<Value>(VALUES[field], { [field]: (rest as Readonly<Record<string, unknown>>)[field] }, where);
         if (image === undefined) {
           if (text === undefined) throw new DataError(`${where}: expected a text or an image, got neither`);
+          checkPlaces(text, value, where);
           return { payload: { text }, value };
         }
         const size = sizes?.get(image);

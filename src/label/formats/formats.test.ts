@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, suite, test } from "node:test";
 import { ConfigError, DataError } from "../../util/errors.js";
 import type { Kind } from "../scheme.js";
 import { DATA_KINDS } from "../scheme.js";
 import type { LabelledItem } from "./index.js";
+import { convertLabels } from "./convert-node.js";
 import { LABEL_FORMATS, labelFormat } from "./index.js";
 import { LABEL_FORMAT_NAMES } from "./names.js";
 
@@ -151,6 +155,9 @@ test("what a format cannot say is refused, and what it is not is named", () => {
     ["csv", "a,b\n1,2\n", "text-classes"],
     ["conllu", "1\ta\n", "spans"],
     ["spans-jsonl", '{"text":"abc","spans":[[0,9,"X"]]}', "spans"],
+    ["descent", '{"text":"abc","spans":[{"start":0,"end":9,"label":"X"}]}', "spans"],
+    ["descent", '{"text":"abc","spans":[{"start":2,"end":1,"label":"X"}]}', "spans"],
+    ["descent", '{"text":"a😀c","spans":[{"start":0,"end":2,"label":"X"}]}', "spans"],
     ["coco", COCO('{"counts":[1,2],"size":[3,4]}'), "polygons"],
     ["coco", COCO("[[1,2,3,4,5,6],[1,2,3,4,5,6]]"), "polygons"],
     ["coco", COCO("[[1,2,3,4,5]]"), "polygons"],
@@ -160,5 +167,29 @@ test("what a format cannot say is refused, and what it is not is named", () => {
       assert.ok(!error.message.includes("\n") && error.message.startsWith("x"), error.message);
       return true;
     });
+  assert.throws(
+    read("descent", '{"text":"abc","spans":[{"start":0,"end":1}]}', "spans"),
+    /x, line 1: spans\.0\.label: expected string/,
+  );
   assert.throws(() => labelFormat("docano"), /did you mean "doccano"/);
+});
+
+test("places outside of the text are refused whatever format they come from, and so is a file without any item", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "convert-"));
+  after(() => rm(folder, { recursive: true, force: true }));
+  const result = [{ from_name: "label", to_name: "text", type: "labels", value: { start: 0, end: 50, labels: ["A"] } }];
+  for (const [from, content, message] of [
+    [
+      "label-studio",
+      JSON.stringify([{ data: { text: "Anna" }, annotations: [{ result }] }]),
+      /item 1: .* text's 4 characters, got 0 to 50/,
+    ],
+    ["descent", "", /expected at least one item with labels, got none/],
+  ] as const) {
+    const source = join(folder, from);
+    await writeFile(source, content);
+    const out = join(folder, `${from}-out`);
+    await assert.rejects(convertLabels(source, { kind: "spans", from, to: "doccano", out }), message);
+    await assert.rejects(stat(out));
+  }
 });
