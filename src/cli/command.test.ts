@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -226,6 +226,27 @@ test("usage that cannot be is refused with the nearest right name", async () => 
     assert.equal(stderr.trim().split("\n").length, 1);
   }
   assert.match((await run(["version", "x"])).stderr, /version: unexpected argument "x"; usage: descent version \[OPTIONS\]/);
+});
+
+test("no verb writes over a file that it reads, whatever both are called", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "descent-source-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const data = join(folder, "a.csv");
+  writeFileSync(data, "text,label\na b,x\nc d,y\n");
+  symlinkSync("a.csv", join(folder, "b.csv"));
+  for (const line of [
+    ["data", "inspect", data, "--out", data],
+    ["data", "inspect", data, "--out", join(folder, "b.csv")],
+    ["data", "labels", join(folder, ".", "a.csv"), "--out", data],
+    ["label", data, "--labels", "x,y", "--export", data],
+    ["predict", "runs/none", data, "--out", data],
+  ]) {
+    const { status, stderr } = await run(line);
+    assert.equal(status, 2, stderr);
+    assert.match(stderr, /^descent: [a-z ]+: --(out|export): expected a file that is not read, got .*; name another\n$/);
+    assert.equal(readFileSync(data, "utf8"), "text,label\na b,x\nc d,y\n");
+  }
+  assert.match((await run(["label", data, "--labels", "x", "--format", "csv"])).stderr, /--format: expected --export/);
 });
 
 test("a run's config.json gives the options that the line leaves out", async (t) => {

@@ -9,6 +9,7 @@ import { ConfigError, DescentError } from "../util/errors.js";
 import { fileReason, isFileError } from "../util/file-reason.js";
 import { nearest } from "../util/nearest.js";
 import { readRegularFile } from "../util/regular-file-node.js";
+import { refuseSource } from "../util/same-file-node.js";
 import { printable, printableJson, printableLine } from "../util/terminal.js";
 import { groupHelp, overallHelp, usage, verbHelp } from "./help.js";
 import type { OptionTable } from "../util/option.js";
@@ -195,6 +196,7 @@ async function runVerb(
     config = await readConfig(configPath);
     parsed = applyConfig(table, parsed, config, configPath, verb.configNames);
   }
+  keepSources(row.name, parsed);
   if (verb.engine === true) checkEnginePlatform();
   if (verb.engine === true && verb.ranks !== true) refuseRanks(io.env, row.name);
 
@@ -218,6 +220,21 @@ async function runVerb(
   };
   for (const remark of parsed.renamed) context.note(remark);
   return verb.run(context);
+}
+
+/** Options that name what is written. */
+const WRITTEN: readonly string[] = ["out", "export"];
+
+/** Refuses a command that would write over a file that it reads. */
+function keepSources(
+  name: string,
+  { values, positionals }: Pick<VerbContext, "positionals"> & { readonly values: object },
+): void {
+  const texts = (value: unknown): string[] => [value].flat().filter((one) => typeof one === "string");
+  const read = Object.entries(values).flatMap(([option, value]) => (WRITTEN.includes(option) ? [] : texts(value)));
+  for (const [option, value] of Object.entries(values))
+    if (WRITTEN.includes(option) && typeof value === "string")
+      refuseSource(value, [...positionals, ...read], `${name}: --${option}`);
 }
 
 const wantsHelp = (args: readonly string[]): boolean => {

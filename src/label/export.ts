@@ -3,8 +3,9 @@ import { createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { once } from "node:events";
 import { expectNewFolder } from "../data/files-node.js";
-import { openStore } from "../store/store.js";
+import { openStore, withoutPassword } from "../store/store.js";
 import { DataError } from "../util/errors.js";
+import { refuseSource } from "../util/same-file-node.js";
 import { fileReason } from "../util/file-reason.js";
 import { findProject, nameOf } from "./project-key.js";
 import type { ProjectKey } from "./project-key.js";
@@ -75,10 +76,12 @@ export async function exportLabels(
   const { scheme, data } = options;
   const writer = formatFor(format, scheme.kind);
   if (writer !== descentLines) await expectNewFolder(path, "--export");
+  else refuseSource(path, [data, options.store], "--export");
   await using store = await openStore(options.store);
   const id = await findProject(store, options);
   const project = await store.db.selectFrom("item").select("position").where("project", "=", id).limit(1).executeTakeFirst();
-  if (project === undefined) throw new DataError(`${options.store}: expected labels of ${data}, got none; label first`);
+  if (project === undefined)
+    throw new DataError(`${withoutPassword(options.store)}: expected labels of ${data}, got none; label first`);
   const workspace = await Workspace.open(store, { id, name: nameOf(data), scheme });
   const seen = { items: await workspace.count() };
   const items = finalItems(workspace, seen);

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { sql } from "kysely";
 import { openPglite, STORES } from "../store/store.test.util.js";
-import { openStore } from "../store/store.js";
+import { openStore, withoutPassword } from "../store/store.js";
 import type { Store } from "../store/store.js";
 import { Accounts, LockedError } from "./accounts.js";
 import { ConflictError, decide, setGold, submit as submitTo, undo } from "./answers.js";
@@ -247,6 +247,12 @@ test("a database of a newer version, and one of something else, are refused", as
     }
     await assert.rejects(openStore(path), /one with the migration "999-later"; update descentjs/);
     await assert.rejects(openStore(import.meta.filename), /expected a SQLite database/);
+    await assert.rejects(
+      openStore("mysql://ann:secret@host/labels"),
+      /expected a SQLite file or postgres:\/\/…, got mysql:\/\/…$/,
+    );
+    assert.equal(withoutPassword("postgres://ann:se@c:ret@host/labels?password=x"), "postgres://ann:…@host/labels?password=…");
+    assert.equal(withoutPassword("C:\\a@b.db"), "C:\\a@b.db");
     await assert.rejects(openStore("postgres://ann:secret@127.0.0.1:1/labels"), (error: Error) => {
       assert.match(error.message, /expected a PostgreSQL server that answers/);
       assert.ok(!error.message.includes("secret"));
@@ -356,6 +362,9 @@ describe("final answers in the format of another tool", () => {
     const options = { ...key, store: path };
     await assert.rejects(exportLabels(options, folder, "yolo"), /--export: expected a folder that is new or empty/);
     await assert.rejects(exportLabels(options, join(folder, "x"), "conll"), /conll: expected a kind of spans, got polygons/);
+    const before = readFileSync(path);
+    await assert.rejects(exportLabels(options, path), /--export: expected a file that is not read, got .*; name another/);
+    assert.deepEqual(readFileSync(path), before);
     const other = { ...options, data: join(folder, "other") };
     await assert.rejects(exportLabels(other, join(folder, "y"), "coco"), /got none; label first/);
   });

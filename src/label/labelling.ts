@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { listen, readTls } from "../http/listen-node.js";
 import type { Listening, ListenOptions } from "../http/listen-node.js";
 import { isLoopback, LOOPBACK_HOSTS } from "../http/origin.js";
-import { openStore } from "../store/store.js";
+import { openStore, withoutPassword } from "../store/store.js";
 import { ConfigError } from "../util/errors.js";
 import { Accounts } from "./accounts.js";
 import { readItems } from "./items.js";
@@ -73,7 +73,10 @@ export async function startLabelling(options: LabellingOptions): Promise<Labelli
     const { instructions, overlap } = options;
     const workspace = await Workspace.open(store, { id, name: nameOf(data), scheme, instructions, overlap });
     const { added, had } = await workspace.expectItems(read.items);
-    if (had > 0) note(`goes on with the ${had} items of ${options.store}${added > 0 ? `, and ${added} new ones` : ""}`);
+    if (had > 0) {
+      const [before, more] = [had === 1 ? "item" : `${had} items`, added === 1 ? "a new one" : `${added} new ones`];
+      note(`goes on with the ${before} of ${withoutPassword(options.store)}${added > 0 ? `, and ${more}` : ""}`);
+    }
     const { model } = options;
     const proposals =
       model === undefined ? undefined : await Proposals.start(workspace, { model, scheme, folder: read.folder }, note);

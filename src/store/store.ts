@@ -25,8 +25,9 @@ export interface Store extends AsyncDisposable {
 /** Whether a text is the connection string of a PostgreSQL database. */
 export const isPostgres = (where: string): boolean => /^postgres(ql)?:\/\//.test(where);
 
-/** A connection string without its password, for messages. */
-const withoutPassword = (where: string): string => where.replace(/^(\w+:\/\/[^:/@]*):[^@]*@/, "$1:…@");
+/** A connection string without its password, for messages; a path as it is. */
+export const withoutPassword = (where: string): string =>
+  isPostgres(where) ? where.replace(/^(\w+:\/\/[^:/@]*):.*@/, "$1:…@").replace(/([?&]password=)[^&]*/gi, "$1…") : where;
 
 /**
  * Opens a database and brings its tables to this version.
@@ -35,6 +36,8 @@ const withoutPassword = (where: string): string => where.replace(/^(\w+:\/\/[^:/
  * Errors: a file that is not a database; a server that does not answer; a database of a newer version.
  */
 export async function openStore(where: string): Promise<Store> {
+  if (!isPostgres(where) && /^[a-z][a-z0-9+.-]+:\/\//i.test(where))
+    throw new ConfigError(`--store: expected a SQLite file or postgres://…, got ${where.replace(/:\/\/.*$/s, "://…")}`);
   if (!isPostgres(where)) return storeOf(new Kysely<Tables>({ dialect: sqliteDialect(where) }), "sqlite", where);
   const { Pool } = (await import("pg")).default;
   // A server that is gone is an error of the next query, not of the process.

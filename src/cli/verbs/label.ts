@@ -57,6 +57,8 @@ const options = {
   skipBadRows: flag({ help: "skip rows and images that cannot be read, and count them" }),
 } as const;
 
+const counted = (items: number): string => `${items} ${items === 1 ? "item" : "items"}`;
+
 type Options = OptionValues<typeof options>;
 
 /** Labels as they were given: names, lists with commas, and files with one in each line. */
@@ -113,18 +115,21 @@ export const verb = defineVerb({
     "descent label photos --kind boxes --labels cat,dog --model runs/detector",
     "descent label reviews.csv --labels good,bad --export labelled.jsonl",
   ],
-  async run({ positionals: [data = ""], options: given, signal, print, note }) {
+  async run({ positionals: [data = ""], options: given, given: set, signal, print, note }) {
+    if (given.export === undefined && set.has("format"))
+      throw new ConfigError("label: --format: expected --export, whose format it is, got none");
     const settings = await labellingOptions(data, given);
     if (given.export !== undefined) {
       const { exportLabels } = await import("../../label/export.js");
       const written = await exportLabels(settings, given.export, given.format);
-      print(printableLine(`${written.items} items, ${written.labelled} with a final answer, in ${given.export}`));
+      print(printableLine(`${counted(written.items)}, ${written.labelled} with a final answer, in ${given.export}`));
       return { ...written, file: given.export };
     }
     const { startLabelling } = await import("../../label/labelling.js");
+    const { withoutPassword } = await import("../../store/store.js");
     await using labelling = await startLabelling({ ...settings, note: (message) => note(message, true) });
-    note(`annotations are kept in ${settings.store.replace(/:[^:@/]*@/, ":…@")}`);
-    print(printableLine(`${labelling.items} items to label at ${labelling.url}`));
+    note(`annotations are kept in ${withoutPassword(settings.store)}`);
+    print(printableLine(`${counted(labelling.items)} to label at ${labelling.url}`));
     if (labelling.invitation !== undefined) print(printableLine(`sign up as the owner, once: ${labelling.invitation}`));
     await untilAborted(signal);
     return { url: labelling.url, items: labelling.items };
