@@ -83,9 +83,9 @@ function methodsAt<E extends Guarded>(app: Hono<E>, path: string): string[] {
   return own.flatMap((method) => (method === "GET" ? [method, "HEAD"] : [method]));
 }
 
-/** Answers what no route of an app takes. Errors: HttpError 405, with the methods that the path has, or 404 for a path that there is not. */
+/** Answers what no route of an app takes; `listed` says where its routes are. Errors: HttpError 405, with the methods that the path has, or 404 for a path that there is not. */
 export const unknownRoute =
-  <E extends Guarded>(app: Hono<E>): NotFoundHandler<E> =>
+  <E extends Guarded>(app: Hono<E>, listed = "; /openapi.json lists them"): NotFoundHandler<E> =>
   (c) => {
     const { method, path } = c.req;
     const allowed = methodsAt(app, path);
@@ -93,5 +93,5 @@ export const unknownRoute =
       throw new HttpError(405, `method: expected ${allowed.join(" or ")} at ${shown(path)}, got ${shown(method)}`, {
         headers: { allow: [...allowed, "OPTIONS"].join(", ") },
       });
-    throw new HttpError(404, `route: expected a path of this server, got ${shown(path)}; /openapi.json lists them`);
+    throw new HttpError(404, `route: expected a path of this server, got ${shown(path)}${listed}`);
   };

@@ -122,6 +122,13 @@ test("hosts and origins of others are refused", () => {
   assert.throws(() => allowed({ host: "rebound.example" }), /host: expected/);
   assert.throws(() => allowed({ host: "localhost:8000", origin: "http://localhost:9000" }), /origin: expected/);
   assert.throws(() => allowed({ host: "localhost:8000", origin: "null" }), /origin: expected/);
+  // What another site's page has as a picture or a script; a link to here, and a program, are no page of another site.
+  const own = (headers: Record<string, string>): void =>
+    expectOrigin(new Headers({ host: "localhost:8000", ...headers }), { hosts: LOOPBACK_HOSTS });
+  assert.throws(() => own({ "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" }), /origin: expected/);
+  own({ "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" });
+  own({ "sec-fetch-site": "same-origin", "sec-fetch-mode": "no-cors" });
+  own({});
   assert.throws(() => allowed({ host: "local host" }), /host: expected/);
   assert.equal(hostName("EXAMPLE.org:80"), "example.org");
 });

@@ -32,6 +32,10 @@ export function expectOrigin(headers: Headers, { hosts, origins }: OriginRules):
   if (hosts !== undefined && name !== undefined && !hosts.includes(name))
     throw new HttpError(421, "host: expected a name that this server has; allow others with --allow-host");
   const origin = headers.get("origin");
+  // A picture or a script that another site's page asks for comes without an Origin; a link that is followed is the reader's own wish.
+  const isForeign = headers.get("sec-fetch-site") === "cross-site" && headers.get("sec-fetch-mode") !== "navigate";
+  if (origin === null && isForeign && (origins ?? []).length === 0)
+    throw new HttpError(403, "origin: expected a page of this server");
   if (origin === null || origins?.includes("*") === true || origins?.includes(origin) === true) return;
   if (host !== null && (origin === `http://${host}` || origin === `https://${host}`)) return;
   const remedy = origins === undefined ? "" : "; allow others with --allow-origin";

@@ -150,11 +150,12 @@ export function labelApp(options: LabelAppOptions): Hono<Env> {
       options.report,
     )(asHttp(error), c),
   );
-  app.notFound(unknownRoute(app));
+  app.notFound(unknownRoute(app, ""));
   app.get("/health", (c) => c.json({ status: "ok" }));
   addPeople(app, options);
   addLabelling(app, options);
   addReview(app, options);
+  app.get("/api/*", unknownRoute(app, ""));
   app.get("/*", (c) => pageFile(c.req.path));
   return app;
 }
