@@ -59,6 +59,19 @@ export function expectNoDuplicates(json: string, where: string): void {
   }
 }
 
+/** ConfigError for a number that no float64 holds (`1e999`), which a parser reads as infinity. */
+function expectFinite(json: string, value: unknown, where: string): void {
+  // Nothing else is as large: three digits behind an exponent, or hundreds of them.
+  if (!/[eE]\+?\d{3}|\d{300}/.test(json)) return;
+  const visit = (at: unknown, path: string): void => {
+    if (typeof at === "number" && !Number.isFinite(at))
+      throw new ConfigError(`${where}: ${path}: expected a finite number, got ${at > 0 ? "" : "-"}infinity`);
+    if (typeof at === "object" && at !== null)
+      for (const [key, inner] of Object.entries(at)) visit(inner, path === "" ? key : `${path}.${key}`);
+  };
+  visit(value, "");
+}
+
 /** UTF-8 bytes as text. ConfigError for bytes that are none. */
 export function utf8(bytes: Uint8Array, where: string): string {
   try {
@@ -74,5 +87,6 @@ export function parseBody<T>(schema: ZodType<T>, bytes: Uint8Array, where = "bod
   const text = utf8(bytes, where);
   const value = parseJsonWith(schema, text, where);
   expectNoDuplicates(text, where);
+  expectFinite(text, value, where);
   return value;
 }

@@ -72,8 +72,7 @@ const observed =
     const noted = notesOf(c.req.raw);
     if (trace !== undefined) noted.trace = trace;
     await next();
-    const { status } = c.res;
-    const end = (): void => {
+    const end = (status: number): void => {
       const route =
         matchedRoutes(c)
           .at(-1)
@@ -92,9 +91,9 @@ const observed =
       });
       trace?.end(route, status, factsOf(more));
     };
-    // A stream ends later than its handler.
-    if (!isStream(c.res)) end();
-    else c.res = whenRead(c.res, end);
+    // A stream ends later than its handler, or when its reader hangs up.
+    if (!isStream(c.res)) end(c.res.status);
+    else c.res = whenRead(c.res, c.req.raw.signal, end);
   };
 
 /** The trace that a sender goes on with, where it says so. Source: W3C Trace Context, section 3.2. */
@@ -106,11 +105,24 @@ const factsOf = ({ model, promptTokens, tokens }: ReturnType<typeof notesOf>): T
 
 const isStream = (response: Response): boolean => response.headers.get("content-type")?.startsWith("text/event-stream") === true;
 
-/** The response, with a note at the end of its body. */
-function whenRead(response: Response, end: () => void): Response {
-  const body = response.body?.pipeThrough(new TransformStream({ flush: end }));
-  return new Response(body, response);
+/** The response, with a note at the end of its body, or once its reader has hung up. */
+function whenRead(response: Response, reader: AbortSignal, end: (status: number) => void): Response {
+  let isOver = false;
+  const over = (status: number): void => {
+    if (!isOver) end(status);
+    isOver = true;
+  };
+  const leave = (): void => over(HUNG_UP);
+  reader.addEventListener("abort", leave, { once: true });
+  const flush = (): void => {
+    reader.removeEventListener("abort", leave);
+    over(response.status);
+  };
+  return new Response(response.body?.pipeThrough(new TransformStream({ flush })), response);
 }
+
+/** The status of what nobody waits for any more, as nginx logs it. */
+const HUNG_UP = 499;
 
 /**
  * Makes the handler.

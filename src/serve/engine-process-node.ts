@@ -3,6 +3,7 @@
  * under way is tried again, once.
  */
 import { type ChildProcess, fork } from "node:child_process";
+import { setMaxListeners } from "node:events";
 import { fileURLToPath } from "node:url";
 import { HttpError, retryLater } from "../http/http-error.js";
 import { ConfigError } from "../util/errors.js";
@@ -271,6 +272,8 @@ export class EngineProcess implements Engine {
         this.#send({ type: "cancel", id });
         reject(signal?.reason as Error);
       };
+      // A request for many texts is many calls, of which Node would warn as of a leak.
+      if (signal !== undefined) setMaxListeners(0, signal);
       signal?.addEventListener("abort", forget, { once: true });
       const settled =
         <T>(settle: (value: T) => void) =>

@@ -1,7 +1,7 @@
 /**
  * @module The choices of OpenAI's interface: generated together, and answered whole or as a stream of pieces.
  */
-import type { CallOptions, GenerateParams, GenerateResult, TokenLogprob } from "./engine.js";
+import type { CallOptions, Engine, GenerateParams, GenerateResult, TokenLogprob } from "./engine.js";
 import { eventStream } from "./event-stream.js";
 import type { ServedModel } from "./models.js";
 import type { ChatRequest } from "./openai-schemas.js";
@@ -42,13 +42,12 @@ function usageOf(choices: readonly Choice[], prompts: number) {
 
 /** Generates one choice; `onPiece` is given its text as it comes. */
 async function generateChoice(
-  scope: RouteScope,
-  model: ServedModel,
+  loading: Promise<Engine>,
   { index, params }: ChoiceRequest,
   options: Pick<CallOptions, "signal" | "onTiming">,
   onPiece?: (text: string, logprobs: readonly TokenLogprob[]) => void,
 ): Promise<Choice> {
-  const engine = await scope.engine(model, options.signal);
+  const engine = await loading;
   const [pieces, logprobs]: [string[], TokenLogprob[]] = [[], []];
   const result = await engine.call("generate", params, {
     ...options,
@@ -102,7 +101,8 @@ export async function answer(
       // One that fails ends the others.
       const controller = new AbortController();
       const signal = AbortSignal.any([inside.signal, controller.signal]);
-      const all = requests.map((each) => generateChoice(scope, model, each, { signal, onTiming: inside.onTiming }));
+      const engine = scope.engine(model, signal);
+      const all = requests.map((each) => generateChoice(engine, each, { signal, onTiming: inside.onTiming }));
       const choices = await Promise.all(all).catch(async (error: unknown) => {
         controller.abort(error);
         await Promise.allSettled(all);
@@ -119,10 +119,11 @@ export async function answer(
     async (send, left) => {
       const signal = AbortSignal.any([inside.signal, left]);
       const emit = (choice: object): void => send({ ...about, object: shape.chunkObject, choices: [choice], ...more });
+      const engine = scope.engine(model, signal);
       const choices = await Promise.all(
         requests.map(async (each) => {
           if (shape.first !== undefined) emit(shape.first(each.index));
-          const choice = await generateChoice(scope, model, each, { signal, onTiming: inside.onTiming }, (text, logprobs) => {
+          const choice = await generateChoice(engine, each, { signal, onTiming: inside.onTiming }, (text, logprobs) => {
             if (!shape.isHeld) emit(shape.piece(each.index, text, logprobs));
           });
           for (const event of shape.last(choice)) emit(event);

@@ -71,8 +71,19 @@ const responseFormat = z.union([
   }),
 ]);
 
+const none = z.null().optional();
+/** Things of other servers that a sender would miss in the answer; what changes nothing is let be. */
+const refusedAnywhere = {
+  guided_json: none,
+  guided_regex: none,
+  guided_choice: none,
+  guided_grammar: none,
+  structured_outputs: none,
+  min_p: z.literal(0).nullish(),
+  repetition_penalty: z.literal(1).nullish(),
+};
 /** Things that a sender would miss in the answer. */
-const refused = { functions: z.null().optional(), function_call: z.null().optional(), audio: z.null().optional() };
+const refused = { ...refusedAnywhere, functions: none, function_call: none, audio: none };
 
 export const chatSchema = z.looseObject({
   ...sampling,
@@ -103,6 +114,8 @@ export const completionSchema = z.looseObject({
   echo: z.literal(false).nullish(),
   suffix: z.null().optional(),
   best_of: z.number().int().min(1).nullish(),
+  response_format: responseFormat.nullish(),
+  ...refusedAnywhere,
 });
 
 export const embeddingSchema = z.looseObject({

@@ -112,6 +112,15 @@ async function until<T>(promise: Promise<T>, signal: AbortSignal | undefined): P
   }
 }
 
+/** Aborts a controller when its sender hangs up, until the returned function is called. */
+function endsWith(sender: AbortSignal, controller: AbortController): () => void {
+  // The server's own reason is a text, which no handler of errors is given: such a request would be neither counted nor logged.
+  const leave = (): void => controller.abort(new DOMException("the sender hung up", "AbortError"));
+  if (sender.aborted) leave();
+  else sender.addEventListener("abort", leave, { once: true });
+  return () => sender.removeEventListener("abort", leave);
+}
+
 /** The part that all routes of a server share. */
 export class RouteScope {
   readonly app: App;
@@ -142,10 +151,7 @@ export class RouteScope {
   enter(c: RouteContext): Entered {
     const inside = this.#admission.enter();
     const controller = new AbortController();
-    const sender = c.req.raw.signal;
-    const leave = (): void => controller.abort(sender.reason);
-    if (sender.aborted) leave();
-    else sender.addEventListener("abort", leave, { once: true });
+    const stay = endsWith(c.req.raw.signal, controller);
     // A timer that ends with the request: `AbortSignal.timeout` would be kept for all of its time.
     const timer = setTimeout(
       () => controller.abort(new DOMException("the request's time is over", "TimeoutError")),
@@ -156,7 +162,7 @@ export class RouteScope {
       onTiming: timed(c.req.raw),
       [Symbol.dispose]: () => {
         clearTimeout(timer);
-        sender.removeEventListener("abort", leave);
+        stay();
         inside[Symbol.dispose]();
       },
     };

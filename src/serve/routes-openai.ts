@@ -76,8 +76,8 @@ const chatLogprobs = (logprobs: readonly TokenLogprob[]) => ({
 
 /** The format that an answer has to follow, by the request's own words. */
 function formatOf(
-  { response_format: format, tools, tool_choice: choice }: ChatRequest,
-  form: ServedModel["engine"],
+  { response_format: format, tools, tool_choice: choice }: Pick<ChatRequest, "response_format" | "tools" | "tool_choice">,
+  form?: ServedModel["engine"],
 ): GenerateParams["format"] {
   const toolForm = form?.description.toolForm;
   if (
@@ -179,6 +179,7 @@ async function complete(scope: RouteScope, c: RouteContext): Promise<Response> {
     throw new HttpError(400, "best_of: expected as many as n, or none, got another number");
   const prompts = listOf(given.prompt);
   const sampling = samplingOf(given, c.get("owner").name);
+  const format = formatOf({ response_format: given.response_format });
   const wanted = prompts.flatMap((prompt, p) =>
     Array.from({ length: count }, (_, i): ChoiceRequest => {
       const params = {
@@ -186,6 +187,7 @@ async function complete(scope: RouteScope, c: RouteContext): Promise<Response> {
         isConversation: false,
         ...sampling,
         seed: sampling.seed + i,
+        format,
         maxTokens: given.max_tokens ?? USUAL_COMPLETION,
       };
       return { index: p * count + i, params: { ...params, ...defined({ logprobs: top ?? undefined }) } };

@@ -6,7 +6,9 @@ import * as z from "zod";
 const name = z.string().min(1).max(200);
 
 /** A text, an image in base64, or a row of a table. */
-export const instanceSchema = z.union([z.string(), z.record(z.string(), z.unknown())]);
+export const instanceSchema = z.union([z.string(), z.record(z.string(), z.unknown())], {
+  error: 'expected a text, {"image": BASE64} or an object of columns',
+});
 
 export const predictSchema = z.strictObject({
   model: name.optional().meta({ description: "the model's name; not needed if only one is served" }),

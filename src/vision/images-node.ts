@@ -81,6 +81,7 @@ const bytesOf = (source: ImageSource): Promise<Uint8Array> | Uint8Array =>
 
 /** Opens bytes without decoding them. The limit is ours, with a message of ours; damage is no warning but an error. */
 async function opened(bytes: Uint8Array, where: string, maxMegapixels: number): Promise<Sharp> {
+  if (bytes.length === 0) throw new DataError(`${where}: expected ${READ}, got an empty file`);
   const sharp = await loadSharp();
   if (!isBmp(bytes)) return sharp(bytes, { limitInputPixels: false, failOn: "truncated" });
   checkSize(bmpHeader(bytes, where), where, maxMegapixels);

@@ -88,6 +88,17 @@ test("JSON that follows a schema, whatever the model would say", async () => {
     assert.ok(pet.age >= 0 && pet.age <= 120 && ["cat", "dog"].includes(pet.kind) && Array.from(pet.name).length <= 8);
     assert.equal(choices[0]?.finish_reason, "stop");
   }
+  // A completion as well, which was taken and not followed.
+  const completed = await client.completions.create({
+    model: common.model,
+    prompt: "a pet:",
+    seed: 1,
+    max_tokens: 200,
+    ...{ response_format: { type: "json_schema", json_schema: { name: "pet", schema } } },
+  });
+  assert.deepEqual(Object.keys(JSON.parse(completed.choices[0]?.text ?? "") as object), ["name", "age", "kind"]);
+  for (const more of [{ guided_json: schema }, { min_p: 0.5 }, { repetition_penalty: 2 }])
+    await assert.rejects(client.completions.create({ model: common.model, prompt: "a", ...more }), BadRequestError);
   const impossible = { type: "object", properties: { a: { enum: [] } }, required: ["a"] };
   await assert.rejects(
     client.chat.completions.create({

@@ -52,6 +52,21 @@ test("answers are those of the runs, for texts, images and rows", async () => {
   // Batches change no answer.
   assert.deepEqual(many[0]?.answers, (await client.predict({ model: "text-classification", instances: ["good "] })).answers);
   assert.equal((await client.models()).models.length, 5);
+  // Infinity for a parser, and a missing value for the model.
+  const beyond = '{"model": "tabular-classification", "instances": [{"length": 1e999, "color": "red", "height": 3}]}';
+  const answered = await fetch(`${served.url}/predict`, {
+    method: "POST",
+    body: beyond,
+    headers: { "content-type": "application/json" },
+  });
+  assert.equal(answered.status, 400);
+  // What fetch sends where nobody names a type: its text is no instance.
+  const untyped = await fetch(`${served.url}/predict?model=text-classification`, {
+    method: "POST",
+    body: '{"instances": ["good"]}',
+  });
+  assert.equal(untyped.status, 415);
+  assert.match((await json<{ error: string }>(answered)).error, /instances\.0\.length: expected a finite number, got infinity/);
   await assert.rejects(
     client.predict({ model: "text-classification", instances: [""] }),
     (error: unknown) => error instanceof ClientError && error.status === 400,
@@ -138,6 +153,7 @@ test("the Open Inference Protocol, in JSON and in raw bytes", async () => {
   const x = (more: object) => ({ inputs: [{ name: "x", shape: [1, 2], datatype: "FP32", data: [1, 2], ...more }] });
   await refused(x({ data: [1, 2, 3] }), /expected 2 elements/);
   await refused(x({ data: [1, null] }), /expected numbers/);
+  await refused(JSON.stringify(x({ data: [1, 2] })).replace("[1,2]}", "[1,1e999]}"), /finite number/);
   await refused(x({ data: [1, 1e39] }), /numbers that FP32 holds/);
   await refused(x({ shape: [1, 3], data: [1, 2, 3] }), /expected \[-1, 2\], got \[1, 3\]/);
   await refused(x({ shape: [1, -2] }), /whole numbers from 1/);
@@ -214,6 +230,9 @@ test("a request to one engine keeps nobody else waiting, and one that is given u
     /descent_requests_under_way (\d+)/.exec(await (await fetch(`${busy.url}/metrics`)).text())?.[1] ?? "";
   while ((await underWay()) !== "0" && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 50));
   assert.equal(await underWay(), "0");
+  // Counted, as nginx does: the server's own reason for the end of a connection is a text, which no handler of errors gets.
+  const counted = await (await fetch(`${busy.url}/metrics`)).text();
+  assert.match(counted, /descent_requests_total\{route="\/v2\/models\/:\w+\/infer",method="POST",status="499"\} 1/);
 });
 
 test("a model that does not load is named, and the others serve; what a model cannot do is said", async () => {
@@ -249,6 +268,22 @@ test("a model that was put away and is gone is unavailable, which says nothing o
   assert.equal(gone.status, 503);
   assert.deepEqual(await gone.json(), { error: "model: expected one that loads, got other, which does not" });
   assert.equal((await ask("linear")).status, 200);
+});
+
+test("a stream whose reader hangs up is noted once", async () => {
+  const seen: number[] = [];
+  const observer = { request: ({ status }: { status: number }) => void seen.push(status), failure: () => undefined };
+  const model = { name: "slow", version: "1", isReady: true, engine: undefined };
+  const models = { list: () => [model], engineFor: () => new Promise<never>(() => undefined) };
+  const handler = createHandler({ models, observer });
+  const leaving = new AbortController();
+  const body = JSON.stringify({ model: "slow", prompt: ["a", "b"], stream: true });
+  const request = new Request("http://localhost/v1/completions", { method: "POST", body, signal: leaving.signal });
+  const response = await handler.fetch(request);
+  assert.deepEqual(seen, []);
+  leaving.abort();
+  await response.body?.cancel().catch(() => undefined);
+  assert.deepEqual(seen, [499]);
 });
 
 test("who hangs up while a model loads is let go", async () => {
