@@ -57,7 +57,9 @@ export function labelPage(report: LabelReport, thumbnails: Thumbnails = new Map(
       "每个样本都由未用它训练过的模型判断。最可疑的排在最前；是否更正由人决定。",
     ),
     heading("Probably wrong", "可能标错"),
-    examples(issues.slice(0, SHOWN), thumbnails),
+    issues.length === 0
+      ? paragraph("No label is confidently of another class.", "没有标签被有把握地判为其他类别。", "soft")
+      : examples(issues.slice(0, SHOWN), thumbnails),
     ...(bars.length === 0
       ? []
       : [

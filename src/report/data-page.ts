@@ -125,8 +125,9 @@ function columnCard(column: ColumnProfile, spoken: Language): string {
       parts.push(`<pre>${escapeXml(example.length > 300 ? `${example.slice(0, 300)}…` : example)}</pre>`);
   }
   if (unreadable !== undefined) {
-    const [n, shown] = [formatInteger(unreadable.count), unreadable.examples.map((value) => `“${value}”`).join(", ")];
-    parts.push(paragraph(`${n} values are of another kind: ${shown}`, `${n} 个值属于其他类型：${shown}`));
+    const [n, shown] = [formatInteger(unreadable.count), unreadable.examples.map((value) => `“${value}”`)];
+    const are = unreadable.count === 1 ? "value is" : "values are";
+    parts.push(paragraph(`${n} ${are} of another kind: ${shown.join(", ")}`, `${n} 个值属于其他类型：${shown.join("、")}`));
   }
   return parts.length === 0 ? "" : card(title + parts.join(""));
 }

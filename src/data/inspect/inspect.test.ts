@@ -125,6 +125,18 @@ test("what comes late in JSON lines is seen: keys, values of another kind", asyn
   assert.equal(column(numbered, "a_1").count, 1);
 });
 
+test("different values of a table that is not large are counted, not estimated", async () => {
+  const days = Array.from(
+    { length: 20_000 },
+    (_, i) => `2024-01-${String((i % 28) + 1).padStart(2, "0")},text number ${i} here,${i}`,
+  );
+  const profile = await profileOf("few.csv", `day,text,n\n${days.join("\n")}\n`);
+  assert.deepEqual(
+    ["day", "text", "n"].map((name) => column(profile, name).distinct),
+    [28, 20_000, 20_000],
+  );
+});
+
 test("names that the engine would confuse, or that nobody wrote, are said", async () => {
   const capitals = await profileOf("capitals.csv", "Text,text\na b,x\nc d,y\n");
   assert.deepEqual(

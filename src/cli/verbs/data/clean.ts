@@ -109,28 +109,31 @@ export const verb = defineVerb({
     for (const line of linesOf(report)) print(line);
     if (out !== undefined) {
       const { recordCleaning } = await import("../../../report/data-card-node.js");
-      await recordCleaning(data, out, report, { command, language: lang, decisions: decisionsOf(options) });
+      await recordCleaning(data, out, report, {
+        command,
+        language: lang,
+        decisions: decisionsOf(options, report.compared.length > 0),
+      });
       print(`data ${out}; findings ${out}/findings.json; card ${out}/card.html`);
     }
     return report;
   },
 });
 
-/** Decisions of the options, in sentences for the card. */
-function decisionsOf({
-  threshold,
-  permutations,
-  bits,
-  maskPersonalData,
-  model,
-  similarity,
-}: Readonly<Record<string, unknown>>): string[] {
-  return [
-    `texts with a Jaccard index of at least ${String(threshold)} are near duplicates (MinHash, ${String(permutations)} permutations)`,
+/** Decisions of the options, in sentences for the card; of images nothing is said where texts were compared. */
+function decisionsOf(
+  { threshold, permutations, bits, maskPersonalData, model, similarity }: Readonly<Record<string, unknown>>,
+  areTexts: boolean,
+): string[] {
+  const ofImages = [
     `images whose hashes differ in at most ${String(bits)} of 64 bits are near duplicates`,
     ...(model === undefined
       ? []
       : [`images whose features in ${String(model)} have a cosine of at least ${String(similarity)} are near duplicates`]),
+  ];
+  return [
+    `texts with a Jaccard index of at least ${String(threshold)} are near duplicates (MinHash, ${String(permutations)} permutations)`,
+    ...(areTexts ? [] : ofImages),
     "of duplicates the one in the test part is kept, else in the validation part, else the first",
     ...(maskPersonalData === true ? ["personal data were replaced by their kinds"] : []),
   ];

@@ -39,7 +39,7 @@ function tableLines({ name, rows, parts, columns, label }: TableProfile): string
       unreadable === undefined
         ? []
         : [
-            `column "${column}": ${formatInteger(unreadable.count)} values are no ${type}: ${unreadable.examples.map((one) => `"${one}"`).join(", ")}`,
+            `column "${column}": ${formatInteger(unreadable.count)} ${unreadable.count === 1 ? "value is" : "values are"} no ${type}: ${unreadable.examples.map((one) => `"${one}"`).join(", ")}`,
           ],
     ),
   ];
