@@ -223,7 +223,7 @@ async function runVerb(
 }
 
 /** Options that name what is written. */
-const WRITTEN: readonly string[] = ["out", "export"];
+const WRITTEN: readonly string[] = ["out", "export", "csv", "draw"];
 
 /** Refuses a command that would write over a file that it reads. */
 function keepSources(

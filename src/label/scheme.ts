@@ -65,7 +65,9 @@ const polygonsValue = z.strictObject({
     .max(10_000),
 });
 
-export const valueSchema = z.union([classesValue, spansValue, framesValue, boxesValue, polygonsValue]);
+export const valueSchema = z.union([classesValue, spansValue, framesValue, boxesValue, polygonsValue], {
+  error: "expected classes, spans, frames, boxes or polygons, whole and nothing else",
+});
 /** An answer to an item. Offsets count UTF-16 units of the text, coordinates pixels of the image from its upper left corner. */
 export type Value = z.infer<typeof valueSchema>;
 export type LabelledSpan = z.infer<typeof span>;

@@ -31,9 +31,9 @@ export interface ModelDescription {
   readonly columns?: readonly string[];
   /** Tokens of a prompt and its answer together. */
   readonly contextLength?: number;
-  /** Decisions that were made when it was opened. */
   /** The form in which a chat template writes calls of tools; left out where it takes none. */
   readonly toolForm?: ToolForm;
+  /** Decisions that were made when it was opened. */
   readonly remarks: readonly string[];
 }
 

@@ -6,12 +6,12 @@ export const PAGE_SCRIPT = String.raw`const WORDS = {
   en: {
     other: "中文", key: "API key (where the server asks for one)", model: "Model", send: "Send", explain: "Explain", same: "The same from a shell",
     text: "Text", image: "Image", row: "Row", prompt: "Message", tensors: "Request (Open Inference Protocol)", waiting: "Working …",
-    none: "no model is ready", takes: { text: "takes texts", image: "takes images", table: "takes rows of a table", prompt: "continues texts", tensors: "takes tensors" },
+    none: "no model is ready", json: 'row: expected an object of columns in JSON, such as {"area": 5}, got another text', gone: "expected an answer of the server, got none; is it running?", takes: { text: "takes texts", image: "takes images", table: "takes rows of a table", prompt: "continues texts", tensors: "takes tensors" },
   },
   zh: {
     other: "English", key: "API 密钥（服务器要求时填写）", model: "模型", send: "发送", explain: "解释", same: "在命令行中的写法",
     text: "文本", image: "图像", row: "一行数据", prompt: "消息", tensors: "请求（Open Inference Protocol）", waiting: "正在计算……",
-    none: "没有可用的模型", takes: { text: "输入文本", image: "输入图像", table: "输入表格的一行", prompt: "续写文本", tensors: "输入张量" },
+    none: "没有可用的模型", json: '一行数据：应为 JSON 形式的列对象，例如 {"area": 5}，而不是其他文本', gone: "服务器没有回应；它在运行吗？", takes: { text: "输入文本", image: "输入图像", table: "输入表格的一行", prompt: "续写文本", tensors: "输入张量" },
   },
 };
 const $ = (id) => document.getElementById(id);
@@ -25,6 +25,8 @@ const make = (tag, text, className) => {
   return element;
 };
 const chosen = () => models[$("model").selectedIndex];
+// A language model without a template for conversations goes on with a text.
+const isCompletion = (model) => model.takes === "prompt" && !model.capabilities.includes("chat");
 const headers = (more = {}) => ({ ...more, ...($("key").value === "" ? {} : { authorization: "Bearer " + $("key").value }) });
 
 function speak() {
@@ -57,7 +59,7 @@ function show() {
   $("inputs").replaceChildren();
   $("explain").hidden = true;
   if (model === undefined) { $("about").textContent = word("none"); return; }
-  $("about").textContent = [model.task, word("takes")[model.takes], ...(model.classes ? [model.classes.slice(0, 12).join(", ")] : [])].join(" · ");
+  $("about").textContent = [model.task, word("takes")[model.takes], ...(model.classes?.length > 0 ? [model.classes.slice(0, 12).join(", ")] : [])].join(" · ");
   $("explain").hidden = !model.capabilities.includes("explain");
   if (model.takes === "image") {
     const input = make("input");
@@ -76,9 +78,17 @@ function show() {
   } else {
     const area = make("textarea");
     area.required = true;
-    $("inputs").append(...field("text", area, word(model.takes === "table" ? "row" : model.takes)));
+    $("inputs").append(...field("text", area, word(model.takes === "table" ? "row" : isCompletion(model) ? "text" : model.takes)));
   }
   curl();
+}
+
+function rowIn(text) {
+  try {
+    const row = JSON.parse(text);
+    if (typeof row === "object" && row !== null && !Array.isArray(row)) return row;
+  } catch { /* said below */ }
+  throw new Error(word("json"));
 }
 
 function request(extra = {}) {
@@ -92,7 +102,7 @@ function request(extra = {}) {
     return { body: form, headers: headers() };
   }
   const instance = model.takes === "table"
-    ? model.columns ? Object.fromEntries(fields.filter((each) => each.value !== "").map((each) => [each.name, each.value])) : JSON.parse(fields[0].value)
+    ? model.columns ? Object.fromEntries(fields.filter((each) => each.value !== "").map((each) => [each.name, each.value])) : rowIn(fields[0].value)
     : fields[0].value;
   return { body: JSON.stringify({ ...about, instances: [instance] }), headers: headers({ "content-type": "application/json" }) };
 }
@@ -101,16 +111,20 @@ function curl() {
   const model = chosen();
   const at = location.origin;
   const quoted = (text) => "'" + text.replaceAll("'", "'\\''") + "'";
-  if (model.takes === "image") $("curl").textContent = "curl " + at + "/predict -F model=" + model.name + " -F image=@photo.jpg";
-  else if (model.takes === "prompt") $("curl").textContent = "curl " + at + "/v1/chat/completions -d " + quoted(JSON.stringify(chatBody(false)));
-  else if (model.takes === "tensors") $("curl").textContent = "curl " + at + "/v2/models/" + model.name;
+  if (model.takes === "image") $("curl").textContent = "curl " + at + "/predict -F " + quoted("model=" + model.name) + " -F image=@photo.jpg";
+  else if (model.takes === "prompt") {
+    const { path, body } = chatRequest(false);
+    $("curl").textContent = "curl " + at + path + " -d " + quoted(JSON.stringify(body));
+  } else if (model.takes === "tensors") $("curl").textContent = "curl " + at + "/v2/models/" + model.name;
   else {
-    let body = "{}";
+    let body = JSON.stringify({ model: model.name, instances: [{}] });
     try { body = request().body; } catch { /* what is typed is no JSON yet */ }
     $("curl").textContent = "curl " + at + "/predict -H 'content-type: application/json' -d " + quoted(body);
   }
 }
 
+// A request that reached nobody is a TypeError with the browser's own words.
+const reason = (error) => (error instanceof TypeError ? word("gone") : error.message);
 const fail = (text) => $("answer").replaceChildren(make("p", text, "failure"));
 
 function bar(label, value, most) {
@@ -153,18 +167,17 @@ function answered(body) {
   $("answer").replaceChildren(...parts);
 }
 
-const chatBody = (stream) => ({
-  model: chosen().name,
-  messages: [{ role: "user", content: $("inputs").querySelector("textarea")?.value ?? "" }],
-  max_tokens: 256,
-  stream,
-});
+function chatRequest(stream) {
+  const model = chosen();
+  const content = $("inputs").querySelector("textarea")?.value ?? "";
+  const more = { max_tokens: 256, stream };
+  return isCompletion(model)
+    ? { path: "/v1/completions", body: { model: model.name, prompt: content, ...more } }
+    : { path: "/v1/chat/completions", body: { model: model.name, messages: [{ role: "user", content }], ...more } };
+}
 
 async function chat() {
-  const isChat = chosen().capabilities.includes("chat");
-  const { messages, ...rest } = chatBody(true);
-  const body = isChat ? { messages, ...rest } : { prompt: messages[0].content, ...rest };
-  const path = isChat ? "/v1/chat/completions" : "/v1/completions";
+  const { path, body } = chatRequest(true);
   const response = await fetch(path, { method: "POST", headers: headers({ "content-type": "application/json" }), body: JSON.stringify(body) });
   if (!response.ok) { fail((await response.json()).error.message); return; }
   const shown = make("pre", "");
@@ -206,7 +219,7 @@ async function infer() {
 async function work(what) {
   for (const button of document.querySelectorAll(".buttons button")) button.disabled = true;
   $("answer").replaceChildren(make("p", word("waiting")));
-  try { await what(); } catch (error) { fail(error.message); }
+  try { await what(); } catch (error) { fail(reason(error)); }
   for (const button of document.querySelectorAll(".buttons button")) button.disabled = false;
 }
 
@@ -218,8 +231,9 @@ $("form").addEventListener("submit", (event) => {
 $("form").addEventListener("input", curl);
 $("explain").addEventListener("click", () => void work(() => post("/explain", { picture: true })));
 $("model").addEventListener("change", () => { $("answer").replaceChildren(); show(); });
-$("key").addEventListener("change", () => void load());
+const reload = () => void load().catch((error) => fail(reason(error)));
+$("key").addEventListener("change", reload);
 $("language").addEventListener("click", () => { language = language === "en" ? "zh" : "en"; speak(); });
 speak();
-void load();
+reload();
 `;

@@ -1,7 +1,8 @@
 /**
  * @module A model as a folder for the engines that clusters run: Triton's repository, KServe's service, a Kubernetes manifest, a container file without root.
  */
-import { cp, mkdir, stat, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { cp, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { decoderOnnx, isDecoder } from "../generate/index.js";
 import { type DeclaredValue, OnnxModel } from "../onnx/index.js";
@@ -254,8 +255,21 @@ export async function writeRepository(
 ): Promise<WrittenRepository> {
   const there = await stat(folder).catch(() => undefined);
   if (there !== undefined) throw new ConfigError(`--out ${folder}: expected a folder that does not exist yet, got one that does`);
-  if ((await stat(path).catch(() => undefined)) === undefined) throw new ConfigError(`${path}: expected a model, found none`);
+  const info = await stat(path).catch(() => undefined);
+  if (info === undefined) throw new ConfigError(`${path}: expected a model, found none`);
+  const isModel = info.isDirectory()
+    ? existsSync(join(path, "config.json"))
+    : /(\.(onnx|gguf|safetensors)|[\\/]checkpoints[\\/][^\\/]+)$/i.test(path);
+  if (!isModel) throw new ConfigError(`${path}: expected a run, a checkpoint, or an ONNX or GGUF file, got something else`);
   const name = repositoryName(path);
-  const files = format === "triton" ? await writeTriton(path, name, folder) : await writeKserve(path, name, folder, version);
-  return { folder, files };
+  // Made aside, so that what fails leaves nothing that looks like a model.
+  const aside = `${folder.replace(/[/\\]+$/, "")}.${process.pid}.partial`;
+  try {
+    const files = format === "triton" ? await writeTriton(path, name, aside) : await writeKserve(path, name, aside, version);
+    await rename(aside, folder);
+    return { folder, files };
+  } catch (error) {
+    await rm(aside, { recursive: true, force: true });
+    throw error;
+  }
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { parseAllDocuments } from "yaml";
@@ -62,4 +62,17 @@ test("KServe's service and a Kubernetes manifest: the same container, with probe
     /a folder that does not exist yet/,
   );
   await isRefused(folder, ["export", "none/run", "--format", "triton", "--out", "other"], /expected a model, found none/);
+  // Nothing that looks like a model is left, and nothing that is none is wrapped up.
+  writeFileSync(join(folder, "rows.csv"), "a,b\n1,2\n");
+  writeFileSync(join(folder, "broken.onnx"), "no model");
+  await isRefused(
+    folder,
+    ["export", "rows.csv", "--format", "kserve", "--out", "other"],
+    /expected a run, .* got something else/,
+  );
+  await isRefused(folder, ["export", "broken.onnx", "--format", "triton", "--out", "other"], /broken\.onnx: expected/);
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.startsWith("other")),
+    [],
+  );
 });

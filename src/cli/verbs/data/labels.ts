@@ -12,18 +12,22 @@ function linesOf({ name, model, examples, accuracy, confidentIssues, issues, ove
   const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
   return [
     `${name}: ${formatInteger(examples)} labels, ${percent(accuracy)} as ${model} says; ${formatInteger(confidentIssues)} (${percent(confidentIssues / examples)}) are confidently of another class`,
-    formatTable(
-      ["row", "label", "rather", "p(label)", ""],
-      issues
-        .slice(0, SHOWN)
-        .map(({ row, given, suggested, confidence, shown }) => [
-          String(row),
-          given,
-          suggested,
-          confidence.toFixed(3),
-          truncateToWidth(shown, 60),
+    ...(issues.length === 0
+      ? []
+      : [
+          formatTable(
+            ["row", "label", "rather", "p(label)", ""],
+            issues
+              .slice(0, SHOWN)
+              .map(({ row, given, suggested, confidence, shown }) => [
+                String(row),
+                given,
+                suggested,
+                confidence.toFixed(3),
+                truncateToWidth(shown, 60),
+              ]),
+          ),
         ]),
-    ),
     ...(overlaps.length === 0
       ? []
       : [
