@@ -36,8 +36,8 @@ export const withoutPassword = (where: string): string =>
  * Errors: a file that is not a database; a server that does not answer; a database of a newer version.
  */
 export async function openStore(where: string): Promise<Store> {
-  if (!isPostgres(where) && /^[a-z][a-z0-9+.-]+:\/\//i.test(where))
-    throw new ConfigError(`--store: expected a SQLite file or postgres://…, got ${where.replace(/:\/\/.*$/s, "://…")}`);
+  const other = isPostgres(where) ? undefined : /^[a-z][a-z0-9+.-]+:\/\//i.exec(where)?.[0];
+  if (other !== undefined) throw new ConfigError(`--store: expected a SQLite file or postgres://…, got ${other}…`);
   if (!isPostgres(where)) return storeOf(new Kysely<Tables>({ dialect: sqliteDialect(where) }), "sqlite", where);
   const { Pool } = (await import("pg")).default;
   // A server that is gone is an error of the next query, not of the process.
@@ -69,12 +69,8 @@ function sqliteDialect(path: string): SqliteDialect {
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON;");
     return new SqliteDialect({ database });
   } catch (error) {
-    throw new ConfigError(
-      `${path}: expected a SQLite database, or a path where one can be made, got "${(error as Error).message}"`,
-      {
-        cause: error,
-      },
-    );
+    const got = `"${(error as Error).message}"`;
+    throw new ConfigError(`${path}: expected a SQLite database, or a path where one can be made, got ${got}`, { cause: error });
   }
 }
 

@@ -89,13 +89,9 @@ test("JSON that follows a schema, whatever the model would say", async () => {
     assert.equal(choices[0]?.finish_reason, "stop");
   }
   // A completion as well, which was taken and not followed.
-  const completed = await client.completions.create({
-    model: common.model,
-    prompt: "a pet:",
-    seed: 1,
-    max_tokens: 200,
-    ...{ response_format: { type: "json_schema", json_schema: { name: "pet", schema } } },
-  });
+  const format = { response_format: { type: "json_schema", json_schema: { name: "pet", schema } } };
+  const asked = { model: common.model, prompt: "a pet:", seed: 1, max_tokens: 200, ...format };
+  const completed = await client.completions.create(asked);
   assert.deepEqual(Object.keys(JSON.parse(completed.choices[0]?.text ?? "") as object), ["name", "age", "kind"]);
   for (const more of [{ guided_json: schema }, { min_p: 0.5 }, { repetition_penalty: 2 }])
     await assert.rejects(client.completions.create({ model: common.model, prompt: "a", ...more }), BadRequestError);
