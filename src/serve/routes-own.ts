@@ -49,19 +49,11 @@ async function requestOf<T extends { readonly instances: readonly Instance[] }>(
     return { ...parseWith(schema, { ...fields, instances: files.map(() => "") }, "body"), instances: files };
   }
   if (type.startsWith("image/") || type.startsWith("application/octet-stream") || type.startsWith("text/plain")) {
-    const given = type.startsWith("text/") ? plainText(bytes) : bytes;
+    const given = type.startsWith("text/") ? utf8(bytes, "body") : bytes;
     const { model, version } = c.req.query();
     return { ...parseWith(schema, { model, version, instances: [""] }, "body"), instances: [given] };
   }
   return parseBody(schema, bytes);
-}
-
-/** The text of a body that is one. HttpError for a request in JSON, which `fetch` calls a plain text unless it is told otherwise. */
-function plainText(bytes: Uint8Array): string {
-  const text = utf8(bytes, "body");
-  if (/^\s*\{[^]*"instances"\s*:/.test(text))
-    throw new HttpError(415, "content-type: expected application/json for a body in JSON, got text/plain");
-  return text;
 }
 
 /** A model as the list has it. */
