@@ -77,7 +77,7 @@ export async function costedModel(path: string): Promise<Costable> {
     const names = Object.keys(MODELS);
     const near = nearest(path, names);
     const hint = near === undefined ? "" : `did you mean "${near}"? `;
-    throw new ConfigError(`cost: unknown model "${path}"; ${hint}expected a run, an ONNX file, or one of ${names.join(", ")}`);
+    throw new ConfigError(`unknown model "${path}"; ${hint}expected a run, an ONNX file, or one of ${names.join(", ")}`);
   }
   const model = await fileOf(path);
   const graphFor = (lengths: ReadonlyMap<string, number>): Costed => model.trace({ bindings: Object.fromEntries(lengths) });

@@ -32,7 +32,7 @@ export const verb = defineVerb({
     const { fileReason } = await import("../../util/file-reason.js");
     const { parseRecipe } = await import("../../sweep/recipe.js");
     const { SWEEP_FILES, sweep } = await import("../../sweep/sweep-node.js");
-    const { finding, formatResult } = await import("../../sweep/result.js");
+    const { finding, formatResult, shownFigure } = await import("../../sweep/result.js");
     const read = (): string => {
       try {
         return readFileSync(path, "utf8");
@@ -54,7 +54,10 @@ export const verb = defineVerb({
       onOutcome: ({ job, scores, remark }, trainings) => {
         shown.update(trainings, trainings, {});
         if (remark !== undefined) note(`trial ${job.trial + 1}: ${remark}`);
-        else shown.log(`trial ${job.trial + 1}${job.epochs === undefined ? "" : `, ${job.epochs} epochs`}: ${scores.join(", ")}`);
+        else {
+          const after = job.epochs === undefined ? "" : `, ${job.epochs} epochs`;
+          shown.log(`trial ${job.trial + 1}${after}: ${scores.map(shownFigure).join(", ")}`);
+        }
       },
     });
     shown.finish();

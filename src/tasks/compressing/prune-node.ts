@@ -198,7 +198,7 @@ function droppedLayers(smaller: SmallerModel, staying: number): string[] {
     );
   if (staying >= found.length)
     throw new ConfigError(
-      `--layers ${staying}: expected 1 to ${found.length - 1} of the layers that can be removed (${found.join(", ")})`,
+      `--layers: expected fewer than the ${found.length} layers that can be removed (${found.join(", ")}), got ${staying}`,
     );
   const kept = new Set(Array.from({ length: staying }, (_, i) => Math.floor((i * found.length) / staying)));
   return found.filter((_, i) => !kept.has(i));
