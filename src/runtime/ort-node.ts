@@ -9,6 +9,7 @@ import type { TensorData } from "../graph/index.js";
 import { ConfigError, SessionError } from "../util/errors.js";
 import { tooOld } from "../util/node-version.js";
 import { optionalPackage } from "../util/optional-package.js";
+import { TaskQueue } from "../util/task-queue.js";
 import { cachedSession } from "./cache.js";
 import { withoutDriver } from "./drivers-node.js";
 import { ENGINE_PLATFORMS } from "./engine-platforms.js";
@@ -24,6 +25,12 @@ import type { Device, Interruption, Runtime, Session, SessionOptions, Value } fr
 type Ort = typeof OrtModule;
 
 const TRAITS: EngineTraits = { fillsHostOutputs: true, enter: (call) => call() };
+
+/** Traits of a session whose runs wait for each other. */
+function oneAtATime(): EngineTraits {
+  const queue = new TaskQueue();
+  return { ...TRAITS, enter: (call) => queue.run(call) };
+}
 
 /** Time that an idle thread of a pool spins before it sleeps. Steps follow each other faster than this. */
 const SPIN_MICROSECONDS = 1000;
@@ -86,7 +93,7 @@ class NodeRuntime extends OrtValues implements Runtime {
         typeof model === "string"
           ? await this.#ort.InferenceSession.create(model, settings)
           : await this.#ort.InferenceSession.create(model, settings);
-      return new OrtSession(session, device, TRAITS);
+      return new OrtSession(session, device, options.aside === true ? oneAtATime() : TRAITS);
     } catch (cause) {
       throw new SessionError(`engine on ${device}: ${engineMessage(cause)}`, { cause });
     }

@@ -1,6 +1,7 @@
 /**
  * @module Dynamic batching: what arrives while the engine works, or within a maximum delay, runs together, as much as fits. Room is counted in tokens or
- * pixels with their padding, not in rows, since a batch of rows may be of any size.
+ * pixels with their padding, not in rows, since a batch of rows may be of any size. A full batch is made ready while the one before it runs, so that the
+ * engine goes from one to the next.
  */
 import { soon } from "../util/next-turn.js";
 import { timeNow } from "../util/time-now.js";
@@ -10,7 +11,6 @@ export interface BatcherOptions {
   /** rows × size of the largest row, together. A single input may be larger. */
   readonly maxCost: number;
   readonly maxDelayMs: number;
-  readonly now?: () => number;
   readonly observe?: (batch: Omit<ObservedBatch, "kind">) => void;
 }
 
@@ -33,17 +33,22 @@ interface Waiting<I, O> extends Cost, Pick<AddOptions, "onTiming"> {
 /** Rows more than twice as long as others would be paid for by all. */
 const MOST_UNEVEN = 2;
 
-/** Joins inputs into batches, one batch at a time. */
+/** Batches under way: one that runs, and one behind it that is made ready. */
+const MOST_UNDER_WAY = 2;
+
+/** Joins inputs into batches. What runs them is given up to two at once, and computes one at a time. */
 export class Batcher<I, O> {
   readonly #run: (inputs: readonly I[]) => Promise<readonly O[]>;
   readonly #options: Required<BatcherOptions>;
   #waiting: Waiting<I, O>[] = [];
-  #isRunning = false;
+  #underWay = 0;
   #isPlanned = false;
+  /** When the last batch ended. */
+  #endedAt = Number.NEGATIVE_INFINITY;
 
   constructor(run: (inputs: readonly I[]) => Promise<readonly O[]>, options: BatcherOptions) {
     this.#run = run;
-    this.#options = { now: () => performance.now(), observe: () => undefined, ...options };
+    this.#options = { observe: () => undefined, ...options };
   }
 
   /** Rows that wait. */
@@ -52,7 +57,7 @@ export class Batcher<I, O> {
   }
 
   /** The output for an input, once its batch has run. A signal takes it out while it waits. */
-  add(input: I, cost: Cost, { signal, since = this.#options.now(), onTiming }: AddOptions = {}): Promise<O> {
+  add(input: I, cost: Cost, { signal, since = performance.now(), onTiming }: AddOptions = {}): Promise<O> {
     return new Promise<O>((resolve, reject) => {
       if (signal?.aborted === true) {
         reject(signal.reason as Error);
@@ -72,22 +77,23 @@ export class Batcher<I, O> {
     });
   }
 
-  /** Starts a batch that is full, or whose oldest input has waited long enough; looks again later otherwise. */
+  /** Starts a batch that is full, or, where none runs, whose oldest input has waited long enough; looks again later otherwise. */
   #consider(): void {
     const [oldest] = this.#waiting;
-    if (this.#isRunning || oldest === undefined || this.#isPlanned) return;
-    const { maxDelayMs, maxCost, now } = this.#options;
-    const left = oldest.since + maxDelayMs - now();
+    if (oldest === undefined || this.#underWay === MOST_UNDER_WAY) return;
+    const { maxDelayMs, maxCost } = this.#options;
     const rows = this.#waiting.reduce((sum, each) => sum + each.rows, 0);
     if (rows * oldest.size >= maxCost) {
       void this.#work();
       return;
     }
+    if (this.#underWay > 0 || this.#isPlanned) return;
     this.#isPlanned = true;
     const work = (): void => {
       this.#isPlanned = false;
-      void this.#work();
+      if (this.#underWay === 0) void this.#work();
     };
+    const left = oldest.since + maxDelayMs - performance.now();
     // At the soonest in the next turn: what has come together runs together.
     if (left > 0) setTimeout(work, left);
     else soon(work);
@@ -113,36 +119,40 @@ export class Batcher<I, O> {
   }
 
   async #work(): Promise<void> {
-    if (this.#isRunning) return;
-    this.#isRunning = true;
     const batch = this.#take();
-    const start = this.#options.now();
-    await this.#together(batch);
-    this.#isRunning = false;
     const [oldest] = batch;
-    if (oldest !== undefined)
-      this.#options.observe({
-        rows: batch.reduce((sum, { rows }) => sum + rows, 0),
-        waiting: this.waiting,
-        waitMs: start - oldest.since,
-        runMs: this.#options.now() - start,
-      });
+    if (oldest === undefined) return;
+    this.#underWay++;
+    const startedAt = await this.#together(batch, performance.now());
+    this.#underWay--;
+    this.#endedAt = performance.now();
+    this.#options.observe({
+      rows: batch.reduce((sum, { rows }) => sum + rows, 0),
+      waiting: this.waiting,
+      waitMs: startedAt - oldest.since,
+      runMs: this.#endedAt - startedAt,
+    });
     this.#consider();
   }
 
-  /** Runs a batch; one that fails is run input by input, so that nobody fails for another's input. */
-  async #together(batch: readonly Waiting<I, O>[]): Promise<void> {
+  /**
+   * Runs a batch; one that fails is run input by input, so that nobody fails for another's input. Returns when its turn came: one that was ready before
+   * the last had ended began when that ended.
+   */
+  async #together(batch: readonly Waiting<I, O>[], readyAt: number): Promise<number> {
     try {
-      const startedAt = timeNow();
       const outputs = await this.#run(batch.map(({ input }) => input));
-      const endedAt = timeNow();
+      const startedAt = Math.max(readyAt, this.#endedAt);
+      const timing = { startedAt: performance.timeOrigin + startedAt, endedAt: timeNow() };
       batch.forEach(({ resolve, onTiming }, i) => {
-        onTiming?.({ startedAt, endedAt });
+        onTiming?.(timing);
         resolve(outputs[i] as O);
       });
+      return startedAt;
     } catch (error) {
       if (batch.length === 1) batch[0]?.reject(error);
-      else for (const each of batch) await this.#together([each]);
+      else for (const each of batch) await this.#together([each], performance.now());
+      return Math.max(readyAt, this.#endedAt);
     }
   }
 }
