@@ -6,7 +6,7 @@ import type { Tensor } from "../graph/index.js";
 import type { ModelName } from "../models/index.js";
 import type { ImportedModel, OnnxModel } from "../onnx/index.js";
 import { ConfigError, NoGradientError, reasonOf, UnsupportedOpError } from "../util/errors.js";
-import { type GivenShapes, parseShapes } from "./shape-option.js";
+import { type GivenShapes, parseShapes } from "../tasks/use/given-shapes-node.js";
 
 /** The graph that is compiled and timed. */
 export type Costed = Pick<ImportedModel, "graph" | "parameters" | "names" | "values">;

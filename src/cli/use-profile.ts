@@ -3,7 +3,7 @@
  */
 import { dirname, join } from "node:path";
 import { choice, text, valuesOf } from "../util/option.js";
-import { deviceOptions, onnxOptions } from "../tasks/options.js";
+import { deviceOptions, onnxOptions, shapeOptions } from "../tasks/options.js";
 import type { OptionTable, OptionValues } from "../util/option.js";
 import type { Dataset } from "../data/index.js";
 import { PROFILE_FILES } from "../cost/profile-node.js";
@@ -43,7 +43,7 @@ interface Used {
 
 /** Options of opening a model, from a verb's. */
 export const useOptionsOf = (options: UseOptions & OnnxUseOptions): UseOptions & OnnxUseOptions =>
-  valuesOf(options, { ...deviceOptions, ...onnxOptions });
+  valuesOf(options, { ...deviceOptions, ...onnxOptions, ...shapeOptions });
 
 /** Makes the profile where one is asked for, and says so. */
 export async function noteProfile(

@@ -33,4 +33,5 @@ export { splitPrefix, type SplitModel } from "./prefix.js";
 export { readersOf } from "./readers.js";
 export { onnxWeights, withNumbers } from "./weights.js";
 export { widened } from "./widen.js";
+export { freeAxes, type Lengths, withLengths } from "./lengths.js";
 export { WireWriter } from "./wire.js";

@@ -42,13 +42,14 @@ function sentFailure(error: unknown): SentFailure {
   return status >= 500 ? { status, code, message, detail } : { status, code, message };
 }
 
-async function open({ path, device, threads, limits, adapters }: OpenMessage): Promise<void> {
+async function open({ path, device, threads, limits, adapters, shape }: OpenMessage): Promise<void> {
   try {
     engine = await openEngine(path, {
       device: device as DeviceChoice | undefined,
       threads,
       limits,
       adapters,
+      shape,
       observe: (batch) => send({ type: "observed", batch }),
     });
     sendMemory();

@@ -12,6 +12,7 @@ export interface OpenMessage {
   readonly threads?: number;
   readonly limits: Partial<EngineLimits>;
   readonly adapters: readonly AdapterSpec[];
+  readonly shape: readonly string[];
 }
 
 export interface CallMessage {

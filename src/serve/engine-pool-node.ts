@@ -26,6 +26,8 @@ export interface ModelSpec {
   readonly path: string;
   /** Each is served under its own name. */
   readonly adapters?: readonly AdapterSpec[];
+  /** Lengths of what an ONNX file leaves free, as `--shape` takes them. */
+  readonly shape?: readonly string[];
 }
 
 /** Options of engines in processes of their own; memory in bytes. */
@@ -253,12 +255,13 @@ export class EnginePool implements ModelSource {
     }
   }
 
-  #process({ name, path, adapters = [] }: ModelSpec): Promise<EngineProcess> {
+  #process({ name, path, adapters = [], shape = [] }: ModelSpec): Promise<EngineProcess> {
     const { limits = {}, device, threads, observe, log } = this.#options;
     return EngineProcess.start({
       path,
       limits,
       adapters,
+      shape,
       device,
       threads,
       signal: this.#ending.signal,

@@ -21,8 +21,9 @@ import { type FromEngine, type OpenMessage, Outbox, type SentFailure, type ToEng
 import { timeNow } from "../util/time-now.js";
 import type { Timing } from "./trace.js";
 
-export interface EngineProcessOptions extends Omit<OpenMessage, "type" | "adapters"> {
+export interface EngineProcessOptions extends Omit<OpenMessage, "type" | "adapters" | "shape"> {
   readonly adapters?: readonly AdapterSpec[];
+  readonly shape?: readonly string[];
   readonly observe?: (batch: ObservedBatch) => void;
   /** Gives a process that waits for its model; left out, one is started. */
   readonly takeChild?: () => ChildProcess;
@@ -147,12 +148,13 @@ export class EngineProcess implements Engine {
     child.on("exit", (code, signal) => {
       if (this.#child === child) this.#ended(code, signal);
     });
-    const { path, device, threads, limits, adapters = [] } = this.#options;
+    const { path, device, threads, limits, adapters = [], shape = [] } = this.#options;
     this.#send({
       type: "open",
       path,
       limits,
       adapters,
+      shape,
       device,
       threads,
     } satisfies OpenMessage);

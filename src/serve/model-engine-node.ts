@@ -47,6 +47,8 @@ export interface OpenEngineOptions extends UseOptions {
   readonly limits?: Partial<EngineLimits>;
   /** Adapters of a decoder that writes texts. */
   readonly adapters?: readonly AdapterSpec[];
+  /** Lengths of what an ONNX file leaves free, as `--shape` takes them. */
+  readonly shape?: readonly string[];
   readonly observe?: (batch: ObservedBatch) => void;
 }
 
@@ -141,9 +143,14 @@ export class ModelEngine implements OwnedEngine {
   /** Opens a run, a checkpoint, a folder in Hugging Face's form or an ONNX file. Errors: those of `openModel`. */
   static async open(path: string, options: OpenEngineOptions = {}): Promise<ModelEngine> {
     const use = useOf(options);
-    const opened = await openModel(path, use).catch((error: unknown) => {
+    const opened = await openModel(path, { ...use, shape: options.shape ?? [] }).catch((error: unknown) => {
       // A file with inputs of its own is of use all the same.
-      if (!path.endsWith(".onnx") || !(error instanceof ConfigError || error instanceof UnsupportedOpError)) throw error;
+      if (
+        (options.shape ?? []).length > 0 ||
+        !path.endsWith(".onnx") ||
+        !(error instanceof ConfigError || error instanceof UnsupportedOpError)
+      )
+        throw error;
       return { model: undefined, remarks: [`tensors alone: ${error.message}`] };
     });
     return ModelEngine.#of(path, opened.model, opened.remarks, options);

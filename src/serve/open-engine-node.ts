@@ -45,6 +45,9 @@ export async function openEngine(path: string, options: OpenEngineOptions = {}):
 
 async function openAny(path: string, options: OpenEngineOptions): Promise<OwnedEngine> {
   const checkpoint = await pretrainedConfig(path);
+  const { shape: [shape] = [] } = options;
+  if (shape !== undefined && !path.endsWith(".onnx"))
+    throw new ConfigError(`--shape ${shape}: expected an ONNX file, got ${path}; leave it out`);
   if (architecturesOf(checkpoint).includes("BertModel")) return EncoderEngine.open(path, options);
   if (!(await mayWrite(path, checkpoint))) return ModelEngine.open(path, options);
   const source = await openTextSource(path, options);

@@ -90,6 +90,8 @@ export interface GraphOptions {
   readonly preprocess?: string;
   /** Height and width of images, where the file leaves them free. */
   readonly imageSize?: readonly [height: number, width: number];
+  /** Lengths by `--shape`, which the file's declarations hold already; undefined where they cannot be given. */
+  readonly shape?: readonly string[];
 }
 
 /** The demands of a file on data. */

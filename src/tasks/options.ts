@@ -124,6 +124,19 @@ export const onnxOptions = {
   }),
 } satisfies OptionTable;
 
+/** Makes the option of lengths that a file leaves free. */
+export const shapeOption = (of = "", defaultText?: string): Option<readonly string[]> =>
+  list(
+    text({
+      help: `${of}the length of a free dimension (batch=8), or the shape of an input (x=8x3x224x224)`,
+      metavar: "NAME=N",
+      defaultText,
+    }),
+  );
+
+/** Option of a verb that uses an imported ONNX file, whose free dimensions are otherwise those of what it is given. */
+export const shapeOptions = { shape: shapeOption("for an ONNX file: ", "the input's own") } satisfies OptionTable;
+
 /** Options of fine-tuning, trainable parts and their learning rates: for every verb that trains. */
 export const fineTuningOptions = {
   freeze: text({

@@ -8,10 +8,9 @@ import type { OptionTable, OptionValues } from "../../util/option.js";
 import { choice, flag, integer, number, text } from "../../util/option.js";
 import type { Optimizer } from "../../optim/index.js";
 import { formatCount, formatInteger, formatTable } from "../../util/text.js";
-import { deviceOptions, OPTIMIZERS } from "../../tasks/options.js";
+import { deviceOptions, OPTIMIZERS, shapeOption } from "../../tasks/options.js";
 import type { OptimizerChoice } from "../../tasks/options.js";
 import type { Costable, Costed } from "../costed-model.js";
-import { shapeOption } from "../shape-option.js";
 import { defineVerb } from "../verb.js";
 
 const WARMUP_RUNS = 5;
@@ -80,13 +79,9 @@ async function energyOf(
 /** Refuses inputs and outputs that this machine's memory does not hold. */
 async function checkRoom({ inputs, outputs }: Graph): Promise<void> {
   const { byteSize } = await import("../../graph/index.js");
-  const { totalmem } = await import("node:os");
+  const { expectRoom } = await import("../../tasks/use/given-shapes-node.js");
   const bytes = [...inputs, ...outputs.values()].reduce((sum, t) => sum + byteSize(t), 0);
-  const gib = (size: number): string => `${(size / 2 ** 30).toFixed(1)} GiB`;
-  if (bytes > totalmem())
-    throw new ConfigError(
-      `cost: expected inputs and outputs within this machine's memory of ${gib(totalmem())}, got ${gib(bytes)}; give smaller lengths by --shape`,
-    );
+  expectRoom("cost", "inputs and outputs", bytes);
 }
 
 /** Measurements in use. */
@@ -167,7 +162,7 @@ async function tableFor(title: string, found: Found, runs: number): Promise<stri
 
 const costOptions = {
   batch: integer({ help: "batch size: the length of every free dimension that --shape leaves out", minimum: 1, default: 1 }),
-  shape: shapeOption,
+  shape: shapeOption(),
   optimizer: choice(Object.keys(OPTIMIZERS) as OptimizerChoice[], {
     help: "the optimizer of the training step whose cost is predicted",
     default: "adamw",

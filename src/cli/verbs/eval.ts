@@ -1,6 +1,6 @@
 /** @module `descent eval MODEL`. */
 import { ConfigError } from "../../util/errors.js";
-import { dataOptions, deviceOptions, onnxOptions } from "../../tasks/options.js";
+import { dataOptions, deviceOptions, onnxOptions, shapeOptions } from "../../tasks/options.js";
 import { strideOption } from "../../tasks/texts/options.js";
 import { valuesOf } from "../../util/option.js";
 import { defineVerb } from "../verb.js";
@@ -15,6 +15,12 @@ function operatingOf(measurement: Measurement | undefined, info: TaskInfo) {
   return points.length === 0 || second === undefined ? undefined : { class: second, points };
 }
 
+/** The data, which has to be given. ConfigError. */
+function expectData(path: string, data: string | undefined): string {
+  if (data === undefined) throw new ConfigError(`eval ${path}: expected --data, got none`);
+  return data;
+}
+
 export const verb = defineVerb({
   positionals: [
     { name: "MODEL", help: "a run folder, one of its checkpoints, a folder in Hugging Face's form, an ONNX file or a GGUF file" },
@@ -23,6 +29,7 @@ export const verb = defineVerb({
     ...dataOptions,
     stride: strideOption("as the model was measured in training"),
     ...onnxOptions,
+    ...shapeOptions,
     ...deviceOptions,
     ...profileOptions,
   },
@@ -36,10 +43,12 @@ export const verb = defineVerb({
   async run({ positionals: [path = ""], options, print, note, signal }) {
     const { TrainedModel } = await import("../../tasks/use/trained-node.js");
     const { splitRunPath } = await import("../../run/run-folder-node.js");
-    const { loadExamples } = await import("../../tasks/use/examples-node.js");
+    const { columnsOf, loadExamples } = await import("../../tasks/use/examples-node.js");
     const { openModel } = await import("../../tasks/use/open-node.js");
     await checkProfileOptions(options);
-    const use = useOptionsOf(options);
+    const reading = { ...valuesOf(options, dataOptions), stride: options.stride, signal };
+    const columns = () => columnsOf({ ...reading, data: expectData(path, options.data) });
+    const use = { ...useOptionsOf(options), columns };
     const opened = await openModel(path, use);
     await using model = opened.model;
     for (const remark of opened.remarks) note(remark);
@@ -47,11 +56,9 @@ export const verb = defineVerb({
     const trainedOn = trainedWith["data"];
     const { checkRepeated } = await import("../../data/node.js");
     if (options.data === undefined) checkRepeated(trainedOn, undefined, `${path}/config.json`, `descent eval ${path} --data`);
-    const data = options.data ?? (typeof trainedOn === "string" ? trainedOn : undefined);
-    if (data === undefined) throw new ConfigError(`eval ${path}: expected --data, got none`);
+    const data = expectData(path, options.data ?? (typeof trainedOn === "string" ? trainedOn : undefined));
     const start = performance.now();
-    const reading = { ...valuesOf(options, dataOptions), data, stride: options.stride, signal };
-    const { examples, notes, leftOut } = await loadExamples(model, { options: trainedWith }, reading);
+    const { examples, notes, leftOut } = await loadExamples(model, { options: trainedWith }, { ...reading, data });
     const readingMs = performance.now() - start;
     for (const text of notes) note(text, leftOut.includes(text));
     const { nodeTaskNamed } = await import("../../tasks/table-node.js");

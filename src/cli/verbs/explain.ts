@@ -6,7 +6,7 @@ import { basename } from "node:path";
 import { ConfigError } from "../../util/errors.js";
 import type { Explanation, ExplainRequest, Unexplained } from "../../tasks/explaining/explain-node.js";
 import { choice, flag, integer, list, text, valuesOf } from "../../util/option.js";
-import { dataOptions, deviceOptions, onnxOptions, tableOptions } from "../../tasks/options.js";
+import { dataOptions, deviceOptions, onnxOptions, shapeOptions, tableOptions } from "../../tasks/options.js";
 import { recognitionExplainOptions } from "../../tasks/images/image-recognition/options.js";
 import { detectionExplainOptions } from "../../tasks/images/object-detection/options.js";
 import { writtenExplainOptions } from "../../tasks/texts/options.js";
@@ -143,6 +143,7 @@ export const verb = defineVerb({
     }),
     lang: choice(["en", "zh"], { help: "language of pictures and pages", default: "en", env: "DESCENT_LANG", local: true }),
     ...onnxOptions,
+    ...shapeOptions,
     ...deviceOptions,
   },
   examples: [
@@ -161,14 +162,18 @@ export const verb = defineVerb({
     if (inputs.length > 0 && options.data !== undefined)
       throw new ConfigError(`--data ${options.data}: expected no INPUT beside it, got ${inputs[0]}; leave one of them out`);
     const { openModel } = await import("../../tasks/use/open-node.js");
-    const { readInputs } = await import("../../tasks/use/examples-node.js");
+    const { columnsOf, readInputs } = await import("../../tasks/use/examples-node.js");
+    const { columnsInHand } = await import("../../tasks/tables/tables-node.js");
     const { expectTaken, measuresNamed, methodsNamed, viewerOf } = await import("../../tasks/explaining/explain-node.js");
     const { readMask } = await import("../../tasks/explaining/mask-node.js");
     const methods = options.method === undefined ? [] : methodsNamed(options.method);
     if (options.background !== undefined) expectTaken(`--background ${options.background}`, "background", methods, options.of);
     const mask = options.mask === undefined ? undefined : await readMask(options.mask);
     const measures = measuresNamed(options.measure);
-    const opened = await openModel(path, { ...useOptionsOf(options), byPlace: true });
+    const reading = { ...valuesOf(options, tableOptions), skipBadRows: options.skipBadRows, signal };
+    const { data, labelColumn } = options;
+    const columns = () => (data === undefined ? columnsInHand(inputs, reading) : columnsOf({ ...reading, data, labelColumn }));
+    const opened = await openModel(path, { ...useOptionsOf(options), columns, byPlace: true });
     await using model = opened.model;
     expectOwn(model.task.name, model.task.explained?.options, TASK_TABLES, options);
     viewerOf(model);
@@ -193,8 +198,7 @@ export const verb = defineVerb({
       const trainedWith = opened.config ?? { options: {} };
       return await explainData(model, path, { ...asked, data: options.data, trainedWith }, reporter);
     }
-    const { skipBadRows } = options;
-    const read = await readInputs(model, inputs, { ...valuesOf(options, tableOptions), skipBadRows, signal });
+    const read = await readInputs(model, inputs, reading);
     if (read.badRows > 0) note(`${read.badRows} inputs that cannot be read were left out`, true);
     expectOneInput(place, read.names.length);
     for (const remark of read.notes ?? []) note(remark);

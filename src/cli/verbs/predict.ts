@@ -6,7 +6,7 @@ import { ConfigError } from "../../util/errors.js";
 import { makeFolders } from "../../util/folders-node.js";
 import { printableLine } from "../../util/terminal.js";
 import { number, flag, text, valuesOf } from "../../util/option.js";
-import { dataOptions, deviceOptions, onnxOptions, tableOptions } from "../../tasks/options.js";
+import { dataOptions, deviceOptions, onnxOptions, shapeOptions, tableOptions } from "../../tasks/options.js";
 import { counted } from "../../util/text.js";
 import { firstLines, linesLeftOut } from "../first-lines.js";
 import { defineVerb } from "../verb.js";
@@ -83,6 +83,7 @@ export const verb = defineVerb({
     probabilities: flag({ help: "give the probability of every class", default: true }),
     stride: strideOption("as the model was measured in training"),
     ...onnxOptions,
+    ...shapeOptions,
     textColumn: dataOptions.textColumn,
     ...tableOptions,
     skipBadRows: dataOptions.skipBadRows,
@@ -112,7 +113,10 @@ export const verb = defineVerb({
     await checkProfileOptions(options);
     const { openModel } = await import("../../tasks/use/open-node.js");
     const { readInputs } = await import("../../tasks/use/examples-node.js");
-    const use = useOptionsOf(options);
+    const { columnsInHand } = await import("../../tasks/tables/tables-node.js");
+    const { count, seed, skipBadRows, maxMegapixels, textColumn, stride, gallery, threshold } = options;
+    const reading = { count, seed, skipBadRows, maxMegapixels, textColumn, ...valuesOf(options, tableOptions), stride, signal };
+    const use = { ...useOptionsOf(options), columns: () => columnsInHand(inputs, reading) };
     const opened = await openModel(path, use);
     for (const remark of opened.remarks) note(remark);
     await using model = opened.model;
@@ -122,8 +126,6 @@ export const verb = defineVerb({
     if (options.draw !== undefined && present.pictures === undefined)
       throw new ConfigError(`--draw: expected a task whose answers can be drawn, got ${model.task.name}`);
     const start = performance.now();
-    const { count, seed, skipBadRows, maxMegapixels, textColumn, stride, gallery, threshold } = options;
-    const reading = { count, seed, skipBadRows, maxMegapixels, textColumn, ...valuesOf(options, tableOptions), stride, signal };
     const { examples, names, rows, badRows, notes = [] } = await readInputs(model, inputs, reading);
     const readingMs = performance.now() - start;
     for (const text of notes) note(text);

@@ -2,7 +2,7 @@
 import { appendFile } from "node:fs/promises";
 import { ConfigError, DescentError } from "../../util/errors.js";
 import { choice, flag, integer, list, number, text } from "../../util/option.js";
-import { deviceOptions } from "../../tasks/options.js";
+import { deviceOptions, shapeOptions } from "../../tasks/options.js";
 import { isLoopback } from "../../http/origin.js";
 import type { ModelSpec } from "../../serve/engine-pool-node.js";
 import type { Server } from "../../serve/serve-node.js";
@@ -19,6 +19,7 @@ const options = {
       metavar: "NAME=PATH",
     }),
   ),
+  ...shapeOptions,
   host: text({ help: "address to listen on; 0.0.0.0 means all of this machine's", default: "127.0.0.1" }),
   port: integer({ help: "port; 0 takes a free one", minimum: 0, maximum: 65_535, default: 8000 }),
   keys: text({ help: "answer only requests with a key: a file with a NAME and a SHA-256 on each line", metavar: "FILE" }),
@@ -104,15 +105,26 @@ async function reload({
   return { reloaded: names };
 }
 
-/** The models to serve. Errors: ConfigError for adapters of several models. */
-async function specsOf({ positionals, options: { adapter } }: Context): Promise<ModelSpec[]> {
+/** Refuses a shape before a process is started for the model. */
+async function checkShape(path: string, shape: readonly string[]): Promise<void> {
+  if (!path.endsWith(".onnx")) throw new ConfigError(`--shape ${shape[0]}: expected an ONNX file, got ${path}; leave it out`);
+  const { loadOnnx } = await import("../../data/node.js");
+  const { checkShapes } = await import("../../tasks/use/given-shapes-node.js");
+  checkShapes(await loadOnnx(path), shape);
+}
+
+/** The models to serve. Errors: ConfigError for adapters or shapes of several models, and for a `--shape` that is not the file's. */
+async function specsOf({ positionals, options: { adapter, shape } }: Context): Promise<ModelSpec[]> {
   const { parseModelSpec } = await import("../../serve/engine-pool-node.js");
   const specs = positionals.map(parseModelSpec);
   const [first, ...others] = specs;
-  if (adapter.length === 0 || first === undefined) return specs;
-  if (others.length > 0)
-    throw new ConfigError(`--adapter: expected one MODEL to adapt, got ${specs.length}; serve the others separately`);
-  return [{ ...first, adapters: adapter.map(parseModelSpec) }];
+  if (adapter.length + shape.length === 0 || first === undefined) return specs;
+  if (others.length > 0) {
+    const [option, done] = adapter.length > 0 ? ["--adapter", "to adapt"] : ["--shape", "of this shape"];
+    throw new ConfigError(`${option}: expected one MODEL ${done}, got ${specs.length}; serve the others separately`);
+  }
+  if (shape.length > 0) await checkShape(first.path, shape);
+  return [{ ...first, adapters: adapter.map(parseModelSpec), shape }];
 }
 
 /** Says what is served where, and what is to be known of it. */

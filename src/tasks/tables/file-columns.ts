@@ -66,6 +66,10 @@ export const fileInputsOf = (info: TaskInfo): readonly FileInput[] | undefined =
 
 const isNumeric = (column: Column): boolean => !isText(column) && column.shape.length === 1 && column.unit !== "date";
 
+/** The names of columns that an input of a type can take: of texts, or of numbers. */
+export const columnsOfKind = (rows: Dataset, dtype: FileInput["dtype"] | undefined): readonly string[] =>
+  rows.names.filter((name) => (dtype === "string" ? isText(rows.column(name)) : isNumeric(rows.column(name))));
+
 /**
  * The columns of the rows that go into each input: by their names where these are known, otherwise those of its kind in the table's order, one input after
  * the other. DataError where they are not there, or not as many.
@@ -81,9 +85,7 @@ function columnsFor(inputs: readonly FileInput[], rows: Dataset, where: string):
     const known = byName[i];
     if (known !== undefined) return known;
     const kind = takesTexts(input) ? "text" : "numbers";
-    const found = rows.names.filter(
-      (column) => !taken.has(column) && (kind === "text" ? isText(rows.column(column)) : isNumeric(rows.column(column))),
-    );
+    const found = columnsOfKind(rows, input.dtype).filter((column) => !taken.has(column));
     const alike = inputs.filter((other, k) => byName[k] === undefined && takesTexts(other) === takesTexts(input));
     const total = alike.reduce((sum, { width }) => sum + width, 0);
     if (found.length !== total) {

@@ -1,7 +1,7 @@
 /**
  * @module Tables with files: rows from a command line, and how a report shows one.
  */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import type { Column } from "../../data/node.js";
 import {
@@ -18,7 +18,7 @@ import {
 } from "../../data/node.js";
 import type { ReportExample } from "../../report/report.js";
 import type { RowReader } from "./file-columns.js";
-import { fileInputsOf, wordsOfRow } from "./file-columns.js";
+import { fileInputsOf, fileRows, wordsOfRow } from "./file-columns.js";
 import { tableReader } from "./reader.js";
 import { graphInfo } from "../graph-use.js";
 import { elementAt } from "../../graph/index.js";
@@ -28,6 +28,7 @@ import { classResult } from "../shared/judged-node.js";
 import type { TableInfo } from "./tables.js";
 import type { InputOptions, NamedInputs, NodeTask } from "../task-node.js";
 import type { TrainedModel } from "../trained-model.js";
+import { ConfigError } from "../../util/errors.js";
 import type { View } from "../view.js";
 
 /** Rows as they stand in a file, and as they are understood. */
@@ -53,10 +54,9 @@ async function readRows(model: TrainedModel, inputs: readonly string[], options:
   expectInputs(inputs);
   const reader = tableReader(model.info);
   const isText = readsText(model) && !inputs.some((text) => existsSync(text));
-  const isRow = inputs.every((text) => /^[^=]+=/.test(text) && tableFormat(text) === undefined && !isQuery(text));
   const read = isText
     ? [givenTexts(inputs)]
-    : isRow
+    : areOneRow(inputs)
       ? [givenRow(inputs, reader)]
       : await Promise.all(inputs.map((path) => readRowsOf(path, reader, options)));
   const notes = read.flatMap(({ data, where, notes: found = [] }) => [...found, ...reader.remarks(data, where)]);
@@ -71,6 +71,21 @@ async function readRows(model: TrainedModel, inputs: readonly string[], options:
     badRows: read.reduce((sum, { badRows }) => sum + badRows, 0),
     notes,
   };
+}
+
+/** Tells whether inputs are one row, as `name=value` pairs. */
+const areOneRow = (inputs: readonly string[]): boolean =>
+  inputs.every((text) => /^[^=]+=/.test(text) && tableFormat(text) === undefined && !isQuery(text));
+
+/** Reads the columns that inputs have, for a file that leaves their number free. ConfigError for what can be read but once. */
+export async function columnsInHand(inputs: readonly string[], options: InputOptions): Promise<Dataset> {
+  expectInputs(inputs);
+  const reader = fileRows([]);
+  if (areOneRow(inputs)) return givenRow(inputs, reader).data;
+  const [path = ""] = inputs;
+  if (existsSync(path) && !statSync(path).isFile())
+    throw new ConfigError(`${path}: expected a file, whose columns are counted before it is read, got a pipe or a folder`);
+  return (await readRowsOf(path, reader, options)).data;
 }
 
 /** Tells whether a model's only input is a text. */

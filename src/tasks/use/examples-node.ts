@@ -102,6 +102,21 @@ async function load(model: TrainedModel, config: Pick<RunConfig, "options">, opt
   return { examples, rows: part, notes: [...data.notes, ...remarks], leftOut: data.leftOut };
 }
 
+/** Reads the columns of data without the one to predict, for a file that leaves their number free. Errors: those of `loadData`. */
+export async function columnsOf(options: ExamplesOptions): Promise<Dataset> {
+  const { labelColumn, skipBadRows = false, signal, ignoreColumn = [] } = options;
+  const data = await loadData(options.data, {
+    ...tableReading(options),
+    testFraction: 0,
+    validationFraction: 0,
+    labelColumn,
+    signal,
+    skipBadRows,
+  });
+  const left = new Set([...ignoreColumn, data.roles.target]);
+  return data.train.pick(...data.train.names.filter((name) => !left.has(name)));
+}
+
 /** Inputs from a command line: image files, IDX files, tables, or one row as `name=value` pairs. Errors: DataError, ConfigError. */
 export async function readInputs(
   model: TrainedModel,

@@ -4,6 +4,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import type { Dataset } from "../../data/node.js";
 import { loadOnnx } from "../../data/node.js";
 import { readBeside } from "../../data/onnx-node.js";
 import { GraphModule } from "../../nn/index.js";
@@ -36,6 +37,8 @@ import { placesOf } from "./places.js";
 import { countScores, OpaqueGraph } from "./opaque-graph-node.js";
 import { modelOrReason } from "./model.js";
 import { openTable } from "./open-table-node.js";
+import type { WholeFile } from "./given-shapes-node.js";
+import { expectOwnLength, settledColumns, settledShapes } from "./given-shapes-node.js";
 import { openTrained, TracedModel } from "./trained-node.js";
 
 /** Facts that an imported file does not state itself. */
@@ -50,6 +53,10 @@ export interface OnnxUseOptions {
   readonly tokenizer?: string;
   /** Values of inputs beside the one that is meant (`fixInputs`). */
   readonly input?: readonly string[];
+  /** Lengths of free dimensions, and shapes of inputs (`parseShapes`). An empty list says that they may be given. */
+  readonly shape?: readonly string[];
+  /** The columns that are to be answered, without the one to predict: what settles a free number of columns. */
+  readonly columns?: () => Promise<Dataset>;
   /** Takes scores by place, of a detector say, for a class where each is highest: what an explanation can ask about. */
   readonly byPlace?: boolean;
 }
@@ -70,8 +77,8 @@ export interface OpenedModel {
  */
 export async function openModel(path: string, options: UseOptions & OnnxUseOptions = {}): Promise<OpenedModel> {
   if (path.endsWith(".onnx")) return openOnnx(path, options);
-  const { preprocess, imageSize, labels, tokenizer, input: values, byPlace: _, ...use } = options;
-  const given = { preprocess, "image-size": imageSize, labels, tokenizer, input: values?.[0] };
+  const { preprocess, imageSize, labels, tokenizer, input: values, shape, byPlace: _, columns: __, ...use } = options;
+  const given = { preprocess, "image-size": imageSize, labels, tokenizer, input: values?.[0], shape: shape?.[0] };
   const checkpoint = await pretrainedConfig(path);
   const own = checkpoint === undefined ? [] : ["labels", "tokenizer"];
   const stray = Object.entries(given).find(([name, v]) => v !== undefined && !own.includes(name));
@@ -101,8 +108,9 @@ export async function graphFileOf(path: string, model: ModelProto): Promise<Grap
 }
 
 /** The options of a file as tasks take them. */
-export const graphOptionsOf = ({ preprocess, imageSize }: OnnxUseOptions): GraphOptions => ({
+export const graphOptionsOf = ({ preprocess, imageSize, shape }: OnnxUseOptions): GraphOptions => ({
   preprocess,
+  shape,
   imageSize: imageSize === undefined ? undefined : parseImageSize(imageSize, "--image-size"),
 });
 
@@ -287,28 +295,29 @@ async function openOnnx(path: string, options: UseOptions & OnnxUseOptions): Pro
   expectOrder(whole.graph, where);
   const { input: values = [] } = options;
   const fixed = fixInputs(whole, values, where);
-  const file = values.length === 0 ? onnx : new OnnxModel(encodeModel(fixed), { where });
-  const { model, remarks } = await openGraph(file, path, fixed, options);
+  const left = values.length === 0 ? onnx : new OnnxModel(encodeModel(fixed), { where });
+  const settled = settledShapes({ file: left, whole: fixed }, options.shape ?? []);
+  const { model, remarks } = await openGraph(settled, path, options);
   return { model, remarks: [...outputRemark(onnx.proto, where), ...remarks] };
 }
 
 /** Opens a file by the task whose inputs it has; `whole` has all its weights inside. */
-async function openGraph(
-  onnx: OnnxModel,
-  path: string,
-  whole: ModelProto,
-  options: UseOptions & OnnxUseOptions,
-): Promise<OpenedModel> {
+async function openGraph(opened: WholeFile, path: string, options: UseOptions & OnnxUseOptions): Promise<OpenedModel> {
+  const { file: onnx, whole } = opened;
   const { where } = onnx;
   const found = taskFor(await graphFileOf(path, whole), graphOptionsOf(options));
   const use = engineOptions(options);
   const remedy = "reasons" in found ? otherInputsRemedy(whole) : undefined;
   if (remedy !== undefined) throw new ConfigError(`${where}: ${remedy}`);
-  if ("reasons" in found) return openAsTable(onnx, path, whole, { ...use, labels: options.labels }, found.reasons);
+  if ("reasons" in found) {
+    const settled = await settledColumns(opened, options);
+    return openAsTable(settled.file, path, settled.whole, { ...use, labels: options.labels }, found.reasons);
+  }
   const { task, plan } = found;
   const { model: scored, output } = withScores(whole);
   const bytes = encodeModel(scored);
   const graph = { ...plan.info.graph, output };
+  expectOwnLength(opened, graph.inputs["input_ids"], options.shape);
   const texts = graph.inputs["input_ids"] === undefined ? {} : await textInfo(path, plan, options.tokenizer);
   const known: TaskInfo = { ...texts, maximum: WHITE, ...plan.info, ...plan.loading, graph, classes: [] };
   const shapes = task.graphs?.shapes(known) ?? {};

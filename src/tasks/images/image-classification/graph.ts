@@ -4,7 +4,7 @@
 import type { Dim, Tensor } from "../../../graph/index.js";
 import { sizeOf } from "../../../graph/index.js";
 import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "../../../onnx/index.js";
-import { shownInput } from "../../../onnx/index.js";
+import { freeAxes, shownInput } from "../../../onnx/index.js";
 import { concat } from "../../../ops/index.js";
 import type { Json } from "../../../util/described.js";
 import { isRecord } from "../../../util/described.js";
@@ -62,25 +62,36 @@ function imageInput({ where, model }: GraphFile): ValueInfoProto {
 }
 
 /** Channels, height and width, and where the channels stand. */
-function geometry(file: GraphFile, imageSize: GraphOptions["imageSize"]): { shape: number[]; layout: PixelScale["layout"] } {
+function geometry(file: GraphFile, options: GraphOptions): { shape: number[]; layout: PixelScale["layout"] } {
   const input = imageInput(file);
   const [, a, b, c] = input.shape as readonly (number | string | null)[];
   const layout = !isChannels(a) && isChannels(c) ? "NHWC" : "NCHW";
   const [channels, height, width] = layout === "NCHW" ? [a, b, c] : [c, a, b];
+  const { imageSize, shape: shaped = [] } = options;
   const [asked, wide] = imageSize ?? [];
+  const source = shaped.length > 0 ? `by ${file.where} and --shape ${shaped.join(" ")}` : `which ${file.where} is made for`;
   const size = (given: number | string | null | undefined, requested: number | undefined, axis: string): number => {
     if (typeof given === "number" && given > MAX_SIDE)
       throw new DataError(`${file.where}: expected images of at most ${MAX_SIDE} pixels a side, got ${shownInput(input)}`);
     if (typeof given === "number" && given > 0) {
       if (requested !== undefined && requested !== given)
-        throw new ConfigError(`--image-size: expected ${axis} ${given}, which ${file.where} is made for, got ${requested}`);
+        throw new ConfigError(`--image-size: expected ${axis} ${given}, ${source}, got ${requested}`);
       return given;
     }
     if (requested !== undefined) return requested;
     return USUAL_SIDE;
   };
-  if (!isChannels(channels)) throw new ConfigError(`${file.where}: expected images of 1 or 3 channels, got ${shownInput(input)}`);
+  if (!isChannels(channels))
+    throw new ConfigError(
+      `${file.where}: expected images of 1 or 3 channels, got ${shownInput(input)}${channelsRemedy(input, options.shape)}`,
+    );
   return { shape: [channels as number, size(height, asked, "height"), size(width, wide, "width")], layout };
+}
+
+/** Says how the number of channels is given where the file leaves it free. */
+function channelsRemedy(input: ValueInfoProto, shape: GraphOptions["shape"]): string {
+  const [, name] = freeAxes(input);
+  return name === undefined || shape === undefined ? "" : `; give their number by --shape ${name}=3`;
 }
 
 /** The side of images where a file leaves height and width free. */
@@ -160,7 +171,7 @@ function scaleOf(file: GraphFile, channels: number, layout: PixelScale["layout"]
 }
 
 function plan(file: GraphFile, options: GraphOptions): GraphPlan {
-  const { shape, layout } = geometry(file, options.imageSize);
+  const { shape, layout } = geometry(file, options);
   const [scale, source] = scaleOf(file, shape[0] as number, layout, options.preprocess);
   const { maximum, colors } = scale;
   // As fractions of white, whatever number white has in the data.
