@@ -16,6 +16,7 @@ import type { Answer } from "../tasks/task.js";
 import type { TrainedModel, UseOptions } from "../tasks/trained-model.js";
 import { FileModel } from "../tasks/use/file-model-node.js";
 import { givenInputs, inputKind } from "../tasks/use/given-inputs-node.js";
+import { FreeColumnsError } from "../tasks/use/given-shapes-node.js";
 import { openModel } from "../tasks/use/open-node.js";
 import { TracedModel } from "../tasks/use/trained-node.js";
 import { ConfigError, DataError, SessionError, UnsupportedOpError } from "../util/errors.js";
@@ -49,6 +50,8 @@ export interface OpenEngineOptions extends UseOptions {
   readonly adapters?: readonly AdapterSpec[];
   /** Lengths of what an ONNX file leaves free, as `--shape` takes them. */
   readonly shape?: readonly string[];
+  /** The columns of what is to be answered, where a file leaves their number free. */
+  readonly columns?: () => Promise<Dataset>;
   readonly observe?: (batch: ObservedBatch) => void;
 }
 
@@ -140,19 +143,22 @@ export class ModelEngine implements OwnedEngine {
     });
   }
 
-  /** Opens a run, a checkpoint, a folder in Hugging Face's form or an ONNX file. Errors: those of `openModel`. */
+  /** Opens a run, a checkpoint, a folder in Hugging Face's form or an ONNX file. Errors: those of `openModel`; FreeColumnsError without `columns`. */
   static async open(path: string, options: OpenEngineOptions = {}): Promise<ModelEngine> {
     const use = useOf(options);
-    const opened = await openModel(path, { ...use, shape: options.shape ?? [] }).catch((error: unknown) => {
-      // A file with inputs of its own is of use all the same.
-      if (
-        (options.shape ?? []).length > 0 ||
-        !path.endsWith(".onnx") ||
-        !(error instanceof ConfigError || error instanceof UnsupportedOpError)
-      )
-        throw error;
-      return { model: undefined, remarks: [`tensors alone: ${error.message}`] };
-    });
+    const opened = await openModel(path, { ...use, shape: options.shape ?? [], columns: options.columns }).catch(
+      (error: unknown) => {
+        if (error instanceof FreeColumnsError) throw error;
+        // A file with inputs of its own is of use all the same.
+        if (
+          (options.shape ?? []).length > 0 ||
+          !path.endsWith(".onnx") ||
+          !(error instanceof ConfigError || error instanceof UnsupportedOpError)
+        )
+          throw error;
+        return { model: undefined, remarks: [`tensors alone: ${error.message}`] };
+      },
+    );
     return ModelEngine.#of(path, opened.model, opened.remarks, options);
   }
 

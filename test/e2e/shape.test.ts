@@ -8,6 +8,8 @@ import { before, test } from "node:test";
 import sharp from "sharp";
 import { fromNumbers } from "../../src/graph/index.js";
 import { encodeModel } from "../../src/onnx/index.js";
+import { openEngine } from "../../src/serve/node.js";
+import type { Engine } from "../../src/serve/index.js";
 import type { OnnxFile } from "../onnx/file.js";
 import { ints, modelOf, node } from "../onnx/file.js";
 import { isRefused, scratchFolder, succeeds } from "./command.js";
@@ -138,6 +140,32 @@ test("what the input in hand contradicts, or nothing settles, is refused in one 
     "predict text.onnx cat --shape T=6",
     /--shape T=6: expected no length for T of text\.onnx: each text has its own/,
   );
+});
+
+test("a server answers rows of any length where the number of columns is free, and of one length with --shape", async () => {
+  const path = join(folder, "sum.onnx");
+  const answer = async (engine: Engine, row: Row): Promise<unknown> => {
+    const { answers } = await engine.call("predict", { instances: [row] });
+    return (answers[0] as Row)["y"];
+  };
+  await using free = await openEngine(path, { device: "cpu" });
+  assert.match(free.description.remarks.join(), /sum\.onnx: takes as many columns as a request has, since L is free/);
+  // More lengths than models are kept, all at once, and the first one again.
+  const lengths = [...Array.from({ length: 12 }, (_, i) => i + 1), 1];
+  const rows = lengths.map((count) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`c${i}`, i + 1])));
+  const found = await Promise.all(rows.map((row) => answer(free, row)));
+  assert.deepEqual(found, lengths.map((count) => (count * (count + 1)) / 2)); // prettier-ignore
+  const [explained] = await free.call("explain", { instances: [{ a: 1, b: 2 }] });
+  assert.equal(explained?.score, 3);
+  await assert.rejects(answer(free, { a: "one" }), /sum\.onnx: expected columns of numbers for input "x0", got none in a$/);
+  await assert.rejects(free.call("predict", { instances: [] }), /expected at least one, got none/);
+  await using fixed = await openEngine(path, { device: "cpu", shape: ["L=2"] });
+  assert.equal(await answer(fixed, { a: 1, b: 2 }), 3);
+  await assert.rejects(answer(fixed, { a: 1, b: 2, c: 3 }), /expected 2 columns of numbers, as many as input "x0" takes, got 3/);
+  // Several inputs of a free number of columns are tensors alone, and say what would settle them.
+  await using two = await openEngine(join(folder, "two.onnx"), { device: "cpu" });
+  assert.match(two.description.remarks.join(), /tensors alone: two\.onnx: .* give it by --shape L=NUMBER --shape M=NUMBER/);
+  await assert.rejects(openEngine(join(folder, "any.onnx"), { device: "cpu", shape: ["C=2"] }), /of 1 or 3 channels/);
 });
 
 test("runs, and several models, take no --shape", async () => {

@@ -11,6 +11,7 @@ import { DataError } from "../../util/errors.js";
 import type { ImageInfo } from "../images/images.js";
 import type { TextInfo } from "../texts/texts.js";
 import { encodeTexts, lengthNotes } from "../texts/texts.js";
+import { fileRows } from "../tables/file-columns.js";
 import { tableReader } from "../tables/reader.js";
 import type { NamedInputs } from "../task-node.js";
 import type { TrainedModel } from "../trained-model.js";
@@ -110,6 +111,17 @@ function rowOf(given: GivenInput, i: number): Readonly<Record<string, CellValue 
   return Object.fromEntries(flatFields(given).map(([name, value]) => [name, cellOf(value, name, i)]));
 }
 
+function expectSome(given: readonly GivenInput[]): void {
+  if (given.length === 0) throw new DataError("input: expected at least one, got none");
+}
+
+/** Reads rows for a file, whose columns have no schema. Errors: DataError for what are no rows. */
+export const givenRows = (given: readonly GivenInput[]): Dataset => {
+  expectSome(given);
+  const rows = given.map(rowOf);
+  return fileRows([]).read(fromRows(rows, [...new Set(rows.flatMap((row) => Object.keys(row)))]));
+};
+
 async function tableExamples(model: TrainedModel, given: readonly GivenInput[]): Promise<NamedInputs> {
   const rows = given.map(rowOf);
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
@@ -139,7 +151,7 @@ export async function givenInputs(
   given: readonly GivenInput[],
   { maxMegapixels }: { readonly maxMegapixels: number },
 ): Promise<NamedInputs> {
-  if (given.length === 0) throw new DataError("input: expected at least one, got none");
+  expectSome(given);
   const kind = inputKind(model);
   if (kind === "image") return imageExamples(model, given, maxMegapixels);
   return kind === "text" ? textExamples(model, given) : tableExamples(model, given);

@@ -113,6 +113,18 @@ interface FreeColumns {
   readonly dimension: string;
 }
 
+/** A file of columns whose number it leaves free, of which nothing says how many there are. */
+export class FreeColumnsError extends ConfigError implements Omit<FreeColumns, "input"> {
+  readonly dtype: FreeColumns["dtype"];
+  readonly dimension: string;
+
+  constructor(message: string, { dtype, dimension }: FreeColumns) {
+    super(message);
+    this.dtype = dtype;
+    this.dimension = dimension;
+  }
+}
+
 /** The inputs of a file of columns, [N] or [N, F], whose F is free; none for a file of other inputs. */
 function freeColumns({ declaredInputs }: OnnxModel): readonly FreeColumns[] {
   const inputs = [...declaredInputs];
@@ -143,9 +155,8 @@ export async function settledColumns(
       shape === undefined
         ? "export it with a fixed number"
         : `give it by ${names.map((name) => `--shape ${name}=NUMBER`).join(" ")}`;
-    throw new ConfigError(
-      `${where}: expected the number of columns of input "${input}", got [${declaredInputs.get(input)?.shape?.join(", ")}], where ${names.join(", ")} ${names.length === 1 ? "is" : "are"} free; ${remedy}`,
-    );
+    const message = `${where}: expected the number of columns of input "${input}", got [${declaredInputs.get(input)?.shape?.join(", ")}], where ${names.join(", ")} ${names.length === 1 ? "is" : "are"} free; ${remedy}`;
+    throw declaredInputs.size > 1 ? new ConfigError(message) : new FreeColumnsError(message, first);
   }
   const rows = await columns();
   const found = columnsOfKind(rows, dtype);
