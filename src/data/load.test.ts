@@ -91,7 +91,10 @@ test("files are looked for in order, downloaded, checked and kept; what is wrong
     absent: () => new Response("no", { status: 404 }),
   };
   const get = (kind: string) => (() => Promise.resolve((answers[kind] as () => Response)())) as typeof fetch;
-  await assert.rejects(findKnownFile(known, right, { ...options, fetch: get("absent") }), oneLine(/got HTTP 404/));
+  await assert.rejects(
+    findKnownFile(known, right, { ...options, fetch: get("absent") }),
+    oneLine(/got HTTP 404; put t\.csv\.gz into \S*other by hand, or set DESCENT_DATA$/),
+  );
   await assert.rejects(
     findKnownFile(known, right, { ...options, fetch: get("altered") }),
     oneLine(/expected sha256 .*, got .*the source has changed/),

@@ -61,7 +61,7 @@ export async function findKnownFile(known: KnownDataset, file: KnownFile, option
     throw new DataError(
       `${known.name}: expected ${file.name} in $DESCENT_DATA/${known.folder} or ${join(cache, known.folder)}, found neither`,
     );
-  const received = await fetchBytes(file, file.url, options);
+  const received = await fetchBytes(file, file.url, join(cache, known.folder), options);
   const content = await checked(received, file, file.url, "the source has changed, or the transfer was altered");
   await keep(path, file.name.endsWith(".gz") && !isGzip(received) ? gzipSync(received) : received);
   return { path, content };
@@ -86,9 +86,9 @@ async function checked(bytes: Uint8Array, file: KnownFile, where: string, remedy
   return content;
 }
 
-async function fetchBytes(file: KnownFile, url: string, options: FindOptions): Promise<Uint8Array> {
+async function fetchBytes(file: KnownFile, url: string, folder: string, options: FindOptions): Promise<Uint8Array> {
   const { onProgress, signal, fetch: get = fetch } = options;
-  const remedy = "put the file there by hand, or set DESCENT_DATA";
+  const remedy = `put ${file.name} into ${folder} by hand, or set DESCENT_DATA`;
   try {
     const response = await get(url, signal === undefined ? {} : { signal });
     if (!response.ok || response.body === null)

@@ -90,6 +90,10 @@ test("saved as JSON it encodes alike, also rows that come as texts", () => {
     name: "DataError",
     message: /column "size", example 1: expected a number, got "big"; mend it/,
   });
+  // Of a row that is given in a call nothing can be left out.
+  assert.throws(() => again.read(fromRows([{ size: "big" }]), "input"), {
+    message: /^input: column "size", example 1: expected a number, got "big"; mend it, or leave it empty$/,
+  });
   assert.throws(
     () => again.apply(fromRows([{ size: 1, color: "red", open: true, seen: null }])),
     /expected a column "colour".*did you mean "color"/,

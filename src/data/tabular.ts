@@ -203,16 +203,20 @@ export class TabularPreprocessor {
     throw new DataError(`${where}: expected a column ${absent.map((name) => `"${name}"`).join(", ")}; ${hint}`);
   }
 
-  /** Rows as the schema reads them. */
+  /** Reads rows that were given in a call as the schema says. */
   read(dataset: Dataset, where?: string): Dataset {
+    return this.#readWith(dataset, where, true);
+  }
+
+  #readWith(dataset: Dataset, where: string | undefined, areGiven: boolean): Dataset {
     const { schema } = this;
-    return schema === undefined ? dataset : readWith(dataset, schema, where === undefined ? {} : { where });
+    return schema === undefined ? dataset : readWith(dataset, schema, { where, areGiven });
   }
 
   /** Rows as the schema reads them; columns that are absent are missing in all of them. */
   #whole(dataset: Dataset, where: string): Dataset {
     const absent = this.checkColumns(dataset, where);
-    const rows = this.read(dataset, where);
+    const rows = this.#readWith(dataset, where, false);
     return rows.with(absent.map((name) => [name, new Array<null>(rows.length).fill(null)]));
   }
 

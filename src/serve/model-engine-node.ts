@@ -3,7 +3,7 @@
  */
 import { concatenate, type Dataset, loadOnnx } from "../data/node.js";
 import type { ExplainRequest } from "../tasks/explaining/explain-node.js";
-import { explainInputs, methodsNamed } from "../tasks/explaining/explain-node.js";
+import { explainInputs, methodsNamed, NotFiniteError } from "../tasks/explaining/explain-node.js";
 import { explanationSvg } from "../tasks/explaining/picture-node.js";
 import { backgroundOf } from "../tasks/explaining/background-node.js";
 import { contributions, pixelMap } from "../tasks/explaining/summary.js";
@@ -244,7 +244,9 @@ export class ModelEngine implements OwnedEngine {
     const rows = await backgroundOf(model, path, undefined, seed).catch(() => undefined);
     const { device, threads } = options;
     const request: ExplainRequest = { methods, question: { run: path, target }, seed, device, threads, samples, rows };
-    const { explanations } = await explainInputs(model, inputs, request);
+    const { explanations } = await explainInputs(model, inputs, request).catch((error: unknown) => {
+      throw error instanceof NotFiniteError ? new DataError(error.message) : error;
+    });
     return Promise.all(
       explanations.map(async (one): Promise<ExplainedInstance> => {
         const { label, score, gap } = one.example;

@@ -12,7 +12,7 @@ import type { ModelProto, NodeProto, ValueInfoProto } from "../../src/onnx/index
 import { encodeModel } from "../../src/onnx/index.js";
 import { openModel } from "../../src/tasks/use/open-node.js";
 import { modelOf, node } from "../onnx/file.js";
-import { isRefused, scratchFolder, succeeds } from "./command.js";
+import { isRefused, run, scratchFolder, succeeds } from "./command.js";
 
 const folder = scratchFolder();
 const path = (name: string): string => join(folder, name);
@@ -242,6 +242,18 @@ test("what needs a graph says what keeps it from one", async () => {
     ["explain", "zipped.onnx", "a=1", "b=2", "--method", "saliency"],
     /only answers \(it uses an op .*LinearClassifier.*\); take a sampling method: kernel-shap, lime/,
   );
+});
+
+test("a row whose score is no number is named, not explained", async () => {
+  const nodes = [node("ReduceSum", ["x0", "axis"], ["s"], { keepdims: 1 }), node("Log", ["s"], ["y"])];
+  writeFileSync(path("log.onnx"), encodeModel(modelOf({ opset: 15, inputs: [["N", 2]], nodes, constants: { axis: fromNumbers("int64", [1], [1]) } }))); // prettier-ignore
+  const { status, stderr } = await run(folder, ["explain", "log.onnx", "a=1", "b=-2", "--draw", "log.svg"]);
+  assert.equal(status, 1);
+  assert.match(
+    stderr.trimEnd().split("\n").at(-1) ?? "",
+    /log: expected finite scores, got NaN of y for a=1, b=-2; leave that input out/,
+  );
+  await descent("explain", "log.onnx", "a=1", "b=2", "--draw", "log.svg", "--measure", "none");
 });
 
 test("rows that do not fit are refused in one line", async () => {

@@ -124,6 +124,8 @@ const REMEDY: Readonly<Partial<Record<TableField["type"], string>>> = {
 export interface ReadOptions {
   /** The table's name in messages. */
   readonly where?: string;
+  /** Whether rows were given in a call: none can be left out, and nothing says how they are written. */
+  readonly areGiven?: boolean;
   /** Takes rows that cannot be read, by their number, in place of an error; their values are then missing. */
   readonly bad?: Set<number>;
 }
@@ -134,14 +136,15 @@ function readTexts(
   column: Column,
   field: TableField,
   { missing }: Pick<TableSchema, "missing">,
-  { where, bad }: ReadOptions,
+  { where, bad, areGiven = false }: ReadOptions,
 ): Column {
   const cells = values.map((text, i) => {
     if (text === null) return null;
     const cell = readCell(text, field, missing);
     if (cell !== undefined) return cell;
     if (bad === undefined) {
-      const remedy = field.type === "number" && field.unit !== undefined ? `write it in ${field.unit}` : REMEDY[field.type];
+      const usual = areGiven && REMEDY[field.type] !== undefined ? "mend it, or leave it empty" : REMEDY[field.type];
+      const remedy = field.type === "number" && field.unit !== undefined ? `write it in ${field.unit}` : usual;
       throw new DataError(
         `${where === undefined ? "" : `${where}: `}column "${field.name}", ${placeAt(column, i)}: expected ${expected(field)}, got "${text}"${remedy === undefined ? "" : `; ${remedy}`}`,
       );

@@ -16,7 +16,7 @@ import { Explainer, faithfulness, hasGrid, MEASURE_NAMES, METHOD_NAMES, methodNa
 import { toNumbers } from "../../graph/index.js";
 import type { Dataset } from "../../data/node.js";
 import type { DeviceChoice } from "../../runtime/index.js";
-import { ConfigError, NoGradientError } from "../../util/errors.js";
+import { ConfigError, DescentError, NoGradientError } from "../../util/errors.js";
 import { unknownName } from "../../util/nearest.js";
 import { defined } from "../../util/record.js";
 import type { NamedInputs, NodeTask, ScoreQuestion } from "../task-node.js";
@@ -150,6 +150,17 @@ function summaryOf(view: View, { values, examples }: Attribution): Pick<Explanat
   return { values: numbers, shape: values.shape, example, tokens: examples };
 }
 
+/** A score that is no number: nothing explains it. */
+export class NotFiniteError extends DescentError {}
+
+/** Refuses a score that is no number. NotFiniteError. */
+function expectFinite(model: string, { name }: View, { label, score }: ExampleAttribution): void {
+  if (!Number.isFinite(score))
+    throw new NotFiniteError(
+      `${model}: expected finite scores, got ${score} of ${label} for ${name}; leave that input out, or mend the model`,
+    );
+}
+
 /** Measures one example, or the mean of several; gives nothing if attributions belong to parts that are not sets of features. */
 async function measuredOf(
   explainer: Explainer,
@@ -197,7 +208,7 @@ export function viewerOf({ task }: TrainedModel): NonNullable<NodeTask["view"]> 
 /**
  * Explains inputs. With several methods, those that do not suit a model are reported; a single one is an error.
  *
- * Errors: ConfigError for a task whose answers cannot be explained; those of `Explainer.explain`.
+ * Errors: ConfigError for a task whose answers cannot be explained, NotFiniteError for scores that are no numbers; those of `Explainer.explain`.
  */
 export async function explainInputs(
   trained: TrainedModel,
@@ -231,6 +242,8 @@ export async function explainInputs(
         const behind = isBehind ? { background: background.features, backgroundSize: BACKGROUND_ROWS } : {};
         const attribution = await explainer.explain(input, { ...asked, ...behind, method });
         const { settings } = attribution;
+        const summary = summaryOf(view, attribution);
+        expectFinite(trained.modelName, view, summary.example);
         const remarks = isBehind && rows !== undefined ? withOrigin(attribution.remarks, rows) : attribution.remarks;
         const points = isShort ? { samples: COMPARED_POINTS } : {};
         const measured = await measuredOf(explainer, input, attribution, { measures, explain: asked, ...points });
@@ -238,7 +251,7 @@ export async function explainInputs(
           view,
           place: row,
           method,
-          ...summaryOf(view, attribution),
+          ...summary,
           settings,
           remarks: isShort && COMPARED[method] !== undefined ? [...remarks, FEWER] : remarks,
           faithfulness: measured,
