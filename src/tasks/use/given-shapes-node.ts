@@ -7,6 +7,7 @@ import { bindDim, DTYPES, sizeOf, symbol } from "../../graph/index.js";
 import type { DeclaredValue, Lengths, ModelProto } from "../../onnx/index.js";
 import { encodeModel, OnnxModel, withLengths } from "../../onnx/index.js";
 import { ConfigError, DataError } from "../../util/errors.js";
+import { own } from "../../util/record.js";
 import { columnsOfKind } from "../tables/file-columns.js";
 
 /** Longer axes are typing errors: engines count in 32 bits. */
@@ -58,7 +59,7 @@ export function expectRoom(where: string, what: string, bytes: number): void {
 
 /** Bytes of a file's inputs as they are made, in float64 and in their own type; one of what is still free. */
 function inputBytes({ declaredInputs }: OnnxModel, { lengths, shapes }: Settled): number {
-  return [...declaredInputs].reduce((sum, [name, { dtype = "float32", shape = shapes[name] ?? [] }]) => {
+  return [...declaredInputs].reduce((sum, [name, { dtype = "float32", shape = own(shapes, name) ?? [] }]) => {
     const dims = shape.map((d) => bindDim(d, lengths));
     return sum + sizeOf(dims.map((d) => (typeof d === "number" ? d : 1))) * (8 + DTYPES[dtype].bytes);
   }, 0);
