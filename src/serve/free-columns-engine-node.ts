@@ -4,7 +4,6 @@
 import { Dataset } from "../data/node.js";
 import type { FreeColumnsError } from "../tasks/use/given-shapes-node.js";
 import { givenRows } from "../tasks/use/given-inputs-node.js";
-import { columnsOfKind } from "../tasks/tables/file-columns.js";
 import { DataError } from "../util/errors.js";
 import type { CallOptions, EngineCalls, EngineMethod, EngineResult, ModelDescription } from "./engine.js";
 import type { OpenEngineOptions, OwnedEngine } from "./model-engine-node.js";
@@ -24,7 +23,6 @@ interface Place {
 export class FreeColumnsEngine implements OwnedEngine {
   readonly description: ModelDescription;
   readonly #path: string;
-  readonly #free: FreeColumnsError;
   readonly #options: OpenEngineOptions;
   /** The file for one column: its tensors are those of every other number. */
   readonly #one: ModelEngine;
@@ -32,7 +30,6 @@ export class FreeColumnsEngine implements OwnedEngine {
 
   private constructor(path: string, free: FreeColumnsError, options: OpenEngineOptions, one: ModelEngine) {
     this.#path = path;
-    this.#free = free;
     this.#options = options;
     this.#one = one;
     const remark = `${path}: takes as many columns as a request has, since ${free.dimension} is free`;
@@ -42,7 +39,7 @@ export class FreeColumnsEngine implements OwnedEngine {
   /** Opens a file that leaves its number of columns free; its tensors alone where it is no model of a table. Errors: those of `ModelEngine.open`. */
   static async open(path: string, free: FreeColumnsError, options: OpenEngineOptions): Promise<OwnedEngine> {
     const value = free.dtype === "string" ? ["a"] : [1];
-    const one = await ModelEngine.open(path, { ...options, columns: () => Promise.resolve(new Dataset({ a: value })) });
+    const one = await opened(path, new Dataset({ a: value }), options);
     return one.description.task === "tensors" ? one : new FreeColumnsEngine(path, free, options, one);
   }
 
@@ -52,11 +49,11 @@ export class FreeColumnsEngine implements OwnedEngine {
     return this.#with(instances, (engine) => engine.call(method, params, options));
   }
 
-  /** Calls the model for the columns of these instances. Errors: DataError for none, and for a number that the file does not take. */
+  /** Calls the model for the columns of these instances. Errors: DataError for a number that the file does not take. */
   async #with<T>(instances: Parameters<typeof givenRows>[0], call: (engine: ModelEngine) => Promise<T>): Promise<T> {
     const rows = givenRows(instances);
-    const count = columnsOfKind(rows, this.#free.dtype).length;
-    const place = this.#places.get(count) ?? { engine: this.#opened(rows), calls: 0, isOut: false };
+    const count = rows.names.length;
+    const place = this.#places.get(count) ?? { engine: opened(this.#path, rows, this.#options), calls: 0, isOut: false };
     this.#places.delete(count);
     this.#places.set(count, place);
     place.calls++;
@@ -74,10 +71,6 @@ export class FreeColumnsEngine implements OwnedEngine {
     }
   }
 
-  #opened(rows: Dataset): Promise<ModelEngine> {
-    return ModelEngine.open(this.#path, { ...this.#options, columns: () => Promise.resolve(rows) });
-  }
-
   /** Lets the least recently used models go, once they have finished their calls. */
   async #putAway(): Promise<void> {
     for (const [count, place] of [...this.#places].slice(0, Math.max(0, this.#places.size - KEPT))) {
@@ -93,8 +86,12 @@ export class FreeColumnsEngine implements OwnedEngine {
   }
 }
 
+/** Opens the model for rows with these columns. */
+const opened = (path: string, rows: Dataset, options: OpenEngineOptions): Promise<ModelEngine> =>
+  ModelEngine.open(path, { ...options, columns: () => Promise.resolve({ rows, areGiven: true }) });
+
 /** Disposes of a model, if it has opened. */
 async function disposed({ engine }: Place): Promise<void> {
-  const opened = await engine.catch(() => undefined);
-  await opened?.[Symbol.asyncDispose]();
+  const model = await engine.catch(() => undefined);
+  await model?.[Symbol.asyncDispose]();
 }

@@ -12,6 +12,7 @@ import { fromNumbers, isStringData, sizeOf, toNumbers } from "../graph/index.js"
 import type { DeclaredValue, OnnxModel } from "../onnx/index.js";
 import { compile, type Executable } from "../runtime/index.js";
 import { nodeTaskNamed } from "../tasks/table-node.js";
+import type { ColumnsInHand } from "../tasks/tables/file-columns.js";
 import type { Answer } from "../tasks/task.js";
 import type { TrainedModel, UseOptions } from "../tasks/trained-model.js";
 import { FileModel } from "../tasks/use/file-model-node.js";
@@ -51,7 +52,7 @@ export interface OpenEngineOptions extends UseOptions {
   /** Lengths of what an ONNX file leaves free, as `--shape` takes them. */
   readonly shape?: readonly string[];
   /** The columns of what is to be answered, where a file leaves their number free. */
-  readonly columns?: () => Promise<Dataset>;
+  readonly columns?: () => Promise<ColumnsInHand>;
   readonly observe?: (batch: ObservedBatch) => void;
 }
 

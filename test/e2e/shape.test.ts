@@ -121,6 +121,12 @@ test("what the input in hand contradicts, or nothing settles, is refused in one 
     "eval sum.onnx --data truth.csv --label-column cost --shape L=4",
     /truth\.csv: expected 4 columns of numbers.* got 3/,
   );
+  // What was typed is meant: nothing is left out.
+  await refused(
+    "predict sum.onnx a=1 b=two",
+    /input: expected 2 columns of numbers, as many as input "x0" takes, got 1 \(a\) of a, b$/,
+  );
+  await refused("predict sum.onnx a=1 b= c=3", /input: expected 3 columns of numbers.* got 2 \(a, c\) of a, b, c$/);
   const unsettled =
     /two\.onnx: expected the number of columns of input "x0", got \[N, L\], where L, M are free; give it by --shape L=NUMBER --shape M=NUMBER$/;
   await refused("predict two.onnx rows.csv", unsettled);
@@ -157,7 +163,10 @@ test("a server answers rows of any length where the number of columns is free, a
   assert.deepEqual(found, lengths.map((count) => (count * (count + 1)) / 2)); // prettier-ignore
   const [explained] = await free.call("explain", { instances: [{ a: 1, b: 2 }] });
   assert.equal(explained?.score, 3);
-  await assert.rejects(answer(free, { a: "one" }), /sum\.onnx: expected columns of numbers for input "x0", got none in a$/);
+  await assert.rejects(
+    answer(free, { a: "one" }),
+    /input: expected 1 column of numbers, as many as input "x0" takes, got 0 \(\) of a$/,
+  );
   await assert.rejects(free.call("predict", { instances: [] }), /expected at least one, got none/);
   await using fixed = await openEngine(path, { device: "cpu", shape: ["L=2"] });
   assert.equal(await answer(fixed, { a: 1, b: 2 }), 3);

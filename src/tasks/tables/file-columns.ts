@@ -66,6 +66,13 @@ export const fileInputsOf = (info: TaskInfo): readonly FileInput[] | undefined =
 
 const isNumeric = (column: Column): boolean => !isText(column) && column.shape.length === 1 && column.unit !== "date";
 
+/** Columns that are to be answered, without the one to predict. */
+export interface ColumnsInHand {
+  readonly rows: Dataset;
+  /** Whether each was typed or sent for the model; a file may have others. */
+  readonly areGiven: boolean;
+}
+
 /** The names of columns that an input of a type can take: of texts, or of numbers. */
 export const columnsOfKind = (rows: Dataset, dtype: FileInput["dtype"] | undefined): readonly string[] =>
   rows.names.filter((name) => (dtype === "string" ? isText(rows.column(name)) : isNumeric(rows.column(name))));

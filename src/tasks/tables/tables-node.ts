@@ -17,7 +17,7 @@ import {
   valueText,
 } from "../../data/node.js";
 import type { ReportExample } from "../../report/report.js";
-import type { RowReader } from "./file-columns.js";
+import type { ColumnsInHand, RowReader } from "./file-columns.js";
 import { fileInputsOf, fileRows, wordsOfRow } from "./file-columns.js";
 import { tableReader } from "./reader.js";
 import { graphInfo } from "../graph-use.js";
@@ -78,14 +78,14 @@ const areOneRow = (inputs: readonly string[]): boolean =>
   inputs.every((text) => /^[^=]+=/.test(text) && tableFormat(text) === undefined && !isQuery(text));
 
 /** Reads the columns that inputs have, for a file that leaves their number free. ConfigError for what can be read but once. */
-export async function columnsInHand(inputs: readonly string[], options: InputOptions): Promise<Dataset> {
+export async function columnsInHand(inputs: readonly string[], options: InputOptions): Promise<ColumnsInHand> {
   expectInputs(inputs);
   const reader = fileRows([]);
-  if (areOneRow(inputs)) return givenRow(inputs, reader).data;
+  if (areOneRow(inputs)) return { rows: givenRow(inputs, reader).data, areGiven: true };
   const [path = ""] = inputs;
   if (existsSync(path) && !statSync(path).isFile())
     throw new ConfigError(`${path}: expected a file, whose columns are counted before it is read, got a pipe or a folder`);
-  return (await readRowsOf(path, reader, options)).data;
+  return { rows: (await readRowsOf(path, reader, options)).data, areGiven: false };
 }
 
 /** Tells whether a model's only input is a text. */

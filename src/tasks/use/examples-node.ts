@@ -6,6 +6,7 @@ import { KNOWN_DATASETS, loadData, parseFold, tableReading } from "../../data/no
 import type { RunConfig } from "../../run/run-folder.js";
 import { ConfigError } from "../../util/errors.js";
 import { unknownName } from "../../util/nearest.js";
+import type { ColumnsInHand } from "../tables/file-columns.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { InputOptions, NamedInputs } from "../task-node.js";
 import type { TrainedModel } from "../trained-model.js";
@@ -103,7 +104,7 @@ async function load(model: TrainedModel, config: Pick<RunConfig, "options">, opt
 }
 
 /** Reads the columns of data without the one to predict, for a file that leaves their number free. Errors: those of `loadData`. */
-export async function columnsOf(options: ExamplesOptions): Promise<Dataset> {
+export async function columnsOf(options: ExamplesOptions): Promise<ColumnsInHand> {
   const { labelColumn, skipBadRows = false, signal, ignoreColumn = [] } = options;
   const data = await loadData(options.data, {
     ...tableReading(options),
@@ -114,7 +115,7 @@ export async function columnsOf(options: ExamplesOptions): Promise<Dataset> {
     skipBadRows,
   });
   const left = new Set([...ignoreColumn, data.roles.target]);
-  return data.train.pick(...data.train.names.filter((name) => !left.has(name)));
+  return { rows: data.train.pick(...data.train.names.filter((name) => !left.has(name))), areGiven: false };
 }
 
 /** Inputs from a command line: image files, IDX files, tables, or one row as `name=value` pairs. Errors: DataError, ConfigError. */

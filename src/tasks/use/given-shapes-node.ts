@@ -2,12 +2,12 @@
  * @module `--shape`, read: lengths of free dimensions by their names, and shapes of inputs by theirs.
  */
 import { totalmem } from "node:os";
-import type { Dataset } from "../../data/index.js";
 import { bindDim, DTYPES, sizeOf, symbol } from "../../graph/index.js";
 import type { DeclaredValue, Lengths, ModelProto } from "../../onnx/index.js";
 import { encodeModel, OnnxModel, withLengths } from "../../onnx/index.js";
 import { ConfigError, DataError } from "../../util/errors.js";
 import { own } from "../../util/record.js";
+import type { ColumnsInHand } from "../tables/file-columns.js";
 import { columnsOfKind } from "../tables/file-columns.js";
 
 /** Longer axes are typing errors: engines count in 32 bits. */
@@ -143,7 +143,7 @@ function freeColumns({ declaredInputs }: OnnxModel): readonly FreeColumns[] {
  */
 export async function settledColumns(
   { file, whole }: WholeFile,
-  { shape, columns }: { readonly shape?: readonly string[]; readonly columns?: () => Promise<Dataset> },
+  { shape, columns }: { readonly shape?: readonly string[]; readonly columns?: () => Promise<ColumnsInHand> },
 ): Promise<WholeFile> {
   const free = freeColumns(file);
   const [first] = free;
@@ -159,8 +159,8 @@ export async function settledColumns(
     const message = `${where}: expected the number of columns of input "${input}", got [${declaredInputs.get(input)?.shape?.join(", ")}], where ${names.join(", ")} ${names.length === 1 ? "is" : "are"} free; ${remedy}`;
     throw declaredInputs.size > 1 ? new ConfigError(message) : new FreeColumnsError(message, first);
   }
-  const rows = await columns();
-  const found = columnsOfKind(rows, dtype);
+  const { rows, areGiven } = await columns();
+  const found = areGiven ? rows.names : columnsOfKind(rows, dtype);
   if (found.length === 0)
     throw new DataError(
       `${where}: expected columns of ${dtype === "string" ? "texts" : "numbers"} for input "${input}", got none in ${rows.names.join(", ")}`,

@@ -4,7 +4,6 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import type { Dataset } from "../../data/node.js";
 import { loadOnnx } from "../../data/node.js";
 import { readBeside } from "../../data/onnx-node.js";
 import { GraphModule } from "../../nn/index.js";
@@ -28,6 +27,7 @@ import { ConfigError, DescentError, UnsupportedOpError } from "../../util/errors
 import { parseImageSize } from "../../vision/index.js";
 import type { GraphFile, GraphOptions, GraphPlan } from "../graph-use.js";
 import { TASKS } from "../table.js";
+import type { ColumnsInHand } from "../tables/file-columns.js";
 import type { AnyTask, TaskInfo } from "../task.js";
 import { lengthFor, tokenizerInfo, tokenizerOf } from "../texts/texts.js";
 import type { TrainedModel, UseOptions } from "../trained-model.js";
@@ -56,7 +56,7 @@ export interface OnnxUseOptions {
   /** Lengths of free dimensions, and shapes of inputs (`parseShapes`). An empty list says that they may be given. */
   readonly shape?: readonly string[];
   /** The columns that are to be answered, without the one to predict: what settles a free number of columns. */
-  readonly columns?: () => Promise<Dataset>;
+  readonly columns?: () => Promise<ColumnsInHand>;
   /** Takes scores by place, of a detector say, for a class where each is highest: what an explanation can ask about. */
   readonly byPlace?: boolean;
 }
