@@ -1,10 +1,11 @@
 /**
  * @module `descent explain RUN --plant`: methods and measures scored on twins of a run with planted evidence.
  */
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { PlantedScores } from "../tasks/explaining/planted-scores.js";
 import type { PlantRequest } from "../tasks/training/planted-twin-node.js";
+import { makeFolders } from "../util/folders-node.js";
 import { formatTable } from "../util/text.js";
 import type { DrawingPlace } from "./drawing.js";
 import type { Reporter } from "./explain-data.js";
@@ -45,7 +46,7 @@ export async function explainPlanted(path: string, options: PlantOptions, { prin
   const { run } = splitRunPath(path);
   await writeFile(join(run, PLANTED_FILE), `${JSON.stringify(found, undefined, 2)}\n`);
   const { place, extension, language } = options;
-  if (extension === "") await mkdir(place, { recursive: true });
+  if (extension === "") makeFolders(place);
   const file = extension === "" ? join(place, "methods.html") : place;
   const svg = (): string => plantedChart(found, { language });
   await writeFile(

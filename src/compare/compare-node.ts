@@ -2,7 +2,7 @@
  * @module `descent compare`: models of all kinds on one split, with one seed and one metric. What has been done is kept, so that a comparison goes on
  * after a kill.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TableReading } from "../data/node.js";
 import { loadData, tableReading } from "../data/node.js";
@@ -18,6 +18,7 @@ import { modelNamed, taskNamed } from "../tasks/table.js";
 import type { AnyTask } from "../tasks/task.js";
 import { trainTask } from "../tasks/training/train-task-node.js";
 import { ConfigError, DataError, DescentError } from "../util/errors.js";
+import { makeFolders } from "../util/folders-node.js";
 import { own } from "../util/record.js";
 import type { Moments } from "../util/significance.js";
 import { momentsOf, welchTail } from "../util/significance.js";
@@ -339,7 +340,7 @@ async function trainingSize(o: CompareOptions, task: AnyTask, signal: AbortSigna
 export async function compare(o: CompareOptions, context: CompareContext): Promise<Comparison> {
   const task = await taskFor(o, context);
   const candidates = candidatesOf(o, task);
-  mkdirSync(o.out, { recursive: true });
+  makeFolders(o.out);
   const examples = await trainingSize(o, task, context.signal);
   const compared: Compared[] = [];
   for (const candidate of candidates) {

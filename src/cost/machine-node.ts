@@ -1,7 +1,7 @@
 /**
  * @module The measured rates of this machine, kept in a file of the user, so that they are measured once.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, homedir } from "node:os";
 import { dirname, join } from "node:path";
 import * as z from "zod";
@@ -9,6 +9,7 @@ import type { DeviceChoice } from "../runtime/index.js";
 import { platformRuntime, resolveDevice } from "../runtime/index.js";
 import type { Machine } from "./machine.js";
 import { measureMachine } from "./measure-machine.js";
+import { makeFolders } from "../util/folders-node.js";
 
 const rate = z.number().positive();
 /** A file of another version is measured anew. */
@@ -56,7 +57,7 @@ function readMachine(path: string): Machine | undefined {
 
 function writeMachine(path: string, machine: Machine): void {
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolders(dirname(path));
     const aside = `${path}.${process.pid}`;
     writeFileSync(aside, `${JSON.stringify({ version: VERSION, processor: processorName(), machine }, undefined, 2)}\n`);
     renameSync(aside, path);

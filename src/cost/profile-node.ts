@@ -1,10 +1,11 @@
 /**
  * @module Files of profiles: those that the engine writes, and those that are kept.
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SessionError } from "../util/errors.js";
+import { makeFolders } from "../util/folders-node.js";
 import { parseJsonWith } from "../util/schema.js";
 import type { chromeTrace, EngineEvent, StepProfile } from "./profile.js";
 import { engineProfileSchema } from "./profile.js";
@@ -29,7 +30,7 @@ export async function engineEvents(work: (folder: string) => Promise<void>): Pro
 
 /** Writes the sums and the trace into a folder. */
 export function writeProfile(folder: string, profile: StepProfile, trace: ReturnType<typeof chromeTrace>): void {
-  mkdirSync(folder, { recursive: true });
+  makeFolders(folder);
   writeFileSync(join(folder, PROFILE_FILES.trace), JSON.stringify(trace));
   writeFileSync(join(folder, PROFILE_FILES.profile), `${JSON.stringify(profile, undefined, 2)}\n`);
 }

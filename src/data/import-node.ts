@@ -2,7 +2,7 @@
  * @module `importData`: files, folders, archives and queries copied into one folder that trainings read. The sources are never changed; what is a plain
  * table in UTF-8 is copied byte for byte, anything else becomes one.
  */
-import { constants, copyFile, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { constants, copyFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, sep } from "node:path";
 import { createWriteStream } from "node:fs";
 import { once } from "node:events";
@@ -30,6 +30,7 @@ import { decodeUtf8 } from "./text/lines.js";
 import { isRasa } from "./text/open-node.js";
 import { ConfigError, DataError } from "../util/errors.js";
 import { fileReason } from "../util/file-reason.js";
+import { makeFolders } from "../util/folders-node.js";
 
 export interface ImportOptions extends SourceOptions {
   /** The folder to make; it must not be there yet, or be empty. */
@@ -97,7 +98,7 @@ class Importer {
   async #put(name: string, content: string | Uint8Array, where: string): Promise<void> {
     const path = placeIn(this.#out, name);
     try {
-      await mkdir(dirname(path), { recursive: true });
+      makeFolders(dirname(path));
       if (typeof content === "string") await copyFile(content, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
       else await writeFile(path, content, { flag: "wx" });
     } catch (cause) {
@@ -331,7 +332,7 @@ export async function importData(sources: readonly string[], options: ImportOpti
   const { out } = options;
   await expectNewFolder(out);
   const aside = `${out.replace(/[/\\]+$/, "")}.${process.pid}.partial`;
-  await mkdir(aside, { recursive: true });
+  makeFolders(aside);
   try {
     const importer = new Importer(aside, options, sources.length === 1);
     for (const spec of sources) await takeSource(importer, spec, sources.length === 1);

@@ -2,7 +2,6 @@
  * @module `splitData`: a table cut into train, validation and test files: stratified, by groups, or by time, with near duplicates on one side.
  */
 import { createWriteStream } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { once } from "node:events";
 import { join } from "node:path";
 import { Clusters, nearDuplicates } from "./clean/near-duplicates.js";
@@ -20,6 +19,7 @@ import { splitByTime, splitGroups } from "./split-groups.js";
 import { splitIndices } from "./split.js";
 import { Dataset as Rows } from "./dataset.js";
 import { ConfigError, DataError } from "../util/errors.js";
+import { makeFolders } from "../util/folders-node.js";
 import { unknownName } from "../util/nearest.js";
 
 export interface SplitDataOptions extends SourceOptions {
@@ -109,7 +109,7 @@ async function writeParts(
   counts: readonly number[],
   out: string,
 ): Promise<void> {
-  await mkdir(out, { recursive: true });
+  makeFolders(out);
   const files = PARTS.map((name, k) =>
     (counts[k] as number) === 0 ? undefined : createWriteStream(join(out, `${name}.csv`), { flags: "wx" }),
   );

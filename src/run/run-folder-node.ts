@@ -39,13 +39,7 @@ export async function createRun(
   path: string,
   options: RunWriterOptions & { readonly config: RunConfig; readonly overwrite?: boolean },
 ): Promise<RunWriter> {
-  try {
-    makeFolders(path);
-  } catch (cause) {
-    const isNowhere = (cause as NodeJS.ErrnoException).code === "ENOENT";
-    const reason = isNowhere ? "a place where none can be made" : fileReason(cause);
-    throw new ConfigError(`${path}: expected a folder to write to, got ${reason}`, { cause });
-  }
+  makeFolders(path);
   // Looked at before the lock is ours: a lock that lies there is the mark of a run that was killed.
   checkFree(path, options.overwrite === true);
   const lock = RunLock.acquire(path);

@@ -2,7 +2,7 @@
  * @module A model as a folder for the engines that clusters run: Triton's repository, KServe's service, a Kubernetes manifest, a container file without root.
  */
 import { existsSync } from "node:fs";
-import { cp, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { cp, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { decoderOnnx, isDecoder } from "../generate/index.js";
 import { type DeclaredValue, OnnxModel } from "../onnx/index.js";
@@ -11,6 +11,7 @@ import { loadOnnx } from "../data/node.js";
 import type { TaskInfo } from "../tasks/task.js";
 import { ConfigError } from "../util/errors.js";
 import { datatypeOf } from "./tensors.js";
+import { makeFolders } from "../util/folders-node.js";
 
 export const REPOSITORY_FORMATS = ["kserve", "triton"] as const;
 export type RepositoryFormat = (typeof REPOSITORY_FORMATS)[number];
@@ -206,7 +207,7 @@ async function onnxOf(path: string): Promise<{ readonly bytes: Uint8Array; reado
 /** Writes Triton's layout: one folder for the model, a version below it, and beside them what a client needs to know. */
 async function writeTriton(path: string, name: string, folder: string): Promise<string[]> {
   const version = join(folder, name, "1");
-  await mkdir(version, { recursive: true });
+  makeFolders(version);
   const files = [join(name, "config.pbtxt"), join(name, "1", "model.onnx")];
   let file: OnnxModel;
   let info: TaskInfo = {};
@@ -235,7 +236,7 @@ async function writeTriton(path: string, name: string, folder: string): Promise<
 /** Writes a container's context: the model as it is, so that texts, images and rows are prepared inside. */
 async function writeKserve(path: string, name: string, folder: string, version: string): Promise<string[]> {
   const file = basename(path);
-  await mkdir(join(folder, "model"), { recursive: true });
+  makeFolders(join(folder, "model"));
   await cp(path, join(folder, "model", file), {
     recursive: true,
     filter: (from) => !/(^|[\\/])(checkpoints[\\/].*optimizer|events\.out)/.test(from),

@@ -1,12 +1,12 @@
 /**
  * @module Opens an annotation database: SQLite in a file, or PostgreSQL by its connection string, with the same tables on both.
  */
-import { mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { Kysely, Migrator, PostgresDialect, sql, SqliteDialect } from "kysely";
 import type { PostgresPool, SqliteDatabase, Transaction } from "kysely";
 import { ConfigError, DescentError } from "../util/errors.js";
+import { makeFolders } from "../util/folders-node.js";
 import { loadingError } from "../util/optional-package.js";
 import { migrationsOf } from "./migrations.js";
 import type { Dialect } from "./migrations.js";
@@ -62,8 +62,8 @@ function loadSqlite(): Sqlite {
 
 function sqliteDialect(path: string): SqliteDialect {
   const Database = loadSqlite();
+  if (path !== ":memory:") makeFolders(dirname(path));
   try {
-    if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
     const database = new Database(path);
     // Write-ahead logging with a sync at each commit: what was answered is on the disk, also when the power goes.
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON;");

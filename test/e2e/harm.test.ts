@@ -38,6 +38,24 @@ test("a training goes on where nobody reads standard error, or a full disk does 
 test("a place where no folder can be made is refused in one line", { skip: !isLinux }, async () => {
   for (const out of ["/proc/nope", "/proc/nope/a/b", path("data.csv")])
     await isRefused(folder, [...LINEAR, "--epochs", "1", "--quiet", "--out", out], /^descent: .*expected a/);
+  const rows = path("rows.csv");
+  writeFileSync(
+    rows,
+    `text,label\n${Array.from({ length: 40 }, (_, i) => `film ${i},${i % 2 === 0 ? "good" : "bad"}\n`).join("")}`,
+  );
+  const others = [
+    ["data", "import", rows, "--out"],
+    ["data", "split", rows, "--out"],
+    ["data", "clean", rows, "--out"],
+    ["compare", "--data", rows, "--task", "text-classification", "--out"],
+    ["label", rows, "--labels", "good,bad", "--store"],
+  ];
+  for (const words of others)
+    await isRefused(
+      folder,
+      [...words, "/proc/nope/a"],
+      /^descent: \/proc\/nope[^\n]*: expected a folder to write to, got a place/,
+    );
 });
 
 test("too few open files are said in one line", { skip: !isLinux }, () => {

@@ -2,7 +2,7 @@
  * @module `cleanImages`: images that cannot be read, repeat others, or stand in two parts or two classes, and the collection without them.
  */
 import { createHash } from "node:crypto";
-import { copyFile, constants, mkdir, writeFile } from "node:fs/promises";
+import { copyFile, constants, writeFile } from "node:fs/promises";
 import { dirname, resolve, sep } from "node:path";
 import { readFileBytes } from "../files-node.js";
 import type { CollectedImage } from "../inspect/image-collection-node.js";
@@ -15,6 +15,7 @@ import { countFindings, keptOf } from "./findings.js";
 import { Clusters } from "./near-duplicates.js";
 import type { ImagePair, PerceptualHash } from "./perceptual-hash.js";
 import { perceptualHash, similarImages } from "./perceptual-hash.js";
+import { makeFolders } from "../../util/folders-node.js";
 
 export interface CleanImagesOptions extends LoadOptions {
   /** Bits of 64 in which the hashes of near duplicates may differ; −1 leaves near duplicates alone. */
@@ -78,7 +79,7 @@ async function copyKept(
   for (const entry of images) {
     if (gone.has(entry.name)) continue;
     const path = placeIn(out, entry.name);
-    await mkdir(dirname(path), { recursive: true });
+    makeFolders(dirname(path));
     if (isPixels(entry.image)) throw new ConfigError("--out: expected images in files, got a data set of decoded ones");
     if (typeof entry.image === "string") await copyFile(entry.image, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
     else await writeFile(path, entry.image, { flag: "wx" });

@@ -3,7 +3,6 @@
  * in chunks.
  */
 import { createWriteStream } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { once } from "node:events";
 import { join } from "node:path";
 import type { DuckDBConnection } from "@duckdb/node-api";
@@ -17,6 +16,7 @@ import type { SourceOptions, TableSource } from "../inspect/source-node.js";
 import { withTable } from "../inspect/source-node.js";
 import { profileTable } from "../inspect/table-profile-node.js";
 import { DataError } from "../../util/errors.js";
+import { makeFolders } from "../../util/folders-node.js";
 import { unknownName } from "../../util/nearest.js";
 import type { CleaningReport, Finding, PersonalColumn, Place } from "./findings.js";
 import { countFindings, keptOf } from "./findings.js";
@@ -217,7 +217,7 @@ async function writeKept(
   dropped: ReadonlyMap<string, ReadonlySet<number>>,
   options: CleanTableOptions & { readonly out: string },
 ): Promise<void> {
-  await mkdir(options.out, { recursive: true });
+  makeFolders(options.out);
   for (const part of parts) {
     const file = createWriteStream(join(options.out, `${part.name}.csv`), { flags: "wx" });
     await once(file, "open");

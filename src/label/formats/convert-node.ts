@@ -1,7 +1,7 @@
 /**
  * @module `convertLabels`: labels from files of one format into a folder of another.
  */
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { entriesBelow, expectNewFolder, unreadable } from "../../data/files-node.js";
 import { placeIn } from "../../data/clean/clean-images-node.js";
@@ -12,6 +12,7 @@ import type { Kind } from "../scheme.js";
 import { checkPlaces } from "../scheme.js";
 import type { LabelFiles, LabelledItem } from "./index.js";
 import { formatFor } from "./index.js";
+import { makeFolders } from "../../util/folders-node.js";
 
 export interface ConvertOptions {
   readonly kind: Kind;
@@ -71,7 +72,7 @@ function labelsIn(items: readonly LabelledItem[]): string[] {
 export async function writeLabelFiles(out: string, files: LabelFiles): Promise<void> {
   for (const [name, content] of files) {
     const path = placeIn(out, name);
-    await mkdir(dirname(path), { recursive: true });
+    makeFolders(dirname(path));
     await writeFile(path, content, { flag: "wx" });
   }
 }

@@ -3,7 +3,7 @@
  * pipeline; short trainings come first, and what they promise is trained longer.
  */
 import { existsSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { TIMED, timeInTurns } from "../../compress/timing.js";
@@ -12,6 +12,7 @@ import { RUN_FILES } from "../../run/run-folder.js";
 import { nodeFileSystem, writeWhole } from "../../run/run-folder-files-node.js";
 import { compile } from "../../runtime/index.js";
 import { ConfigError, DescentError } from "../../util/errors.js";
+import { makeFolders } from "../../util/folders-node.js";
 import { unknownName } from "../../util/nearest.js";
 import { defaultsOf } from "../../util/option.js";
 import { parseJsonWith } from "../../util/schema.js";
@@ -301,7 +302,7 @@ export async function compressRun(
     context.overwrite === true,
     context.note,
   );
-  await mkdir(join(context.out, "points"), { recursive: true });
+  makeFolders(join(context.out, "points"));
   const search = new Search({ source, rows, monitor, before, options, training, context }, state);
   for (const stages of chosen) await search.go(stages, false);
   for (const name of promising(search.state.points, options, monitor.mode)) {

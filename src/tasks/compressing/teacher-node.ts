@@ -3,7 +3,7 @@
  * file that somebody with the big model made.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { cacheFolder } from "../../data/registry-node.js";
@@ -13,6 +13,7 @@ import { fromNumbers, sizeOf, toNumbers } from "../../graph/index.js";
 import { nodeFileSystem, writeWhole } from "../../run/run-folder-files-node.js";
 import { ConfigError, DataError } from "../../util/errors.js";
 import type { TrainedModel } from "../trained-model.js";
+import { makeFolders } from "../../util/folders-node.js";
 
 /** Names the column of the k-th teacher's logits; stored ones may hold only the largest, with their classes. */
 export const logitsColumn = (k: number): string => `teacher ${k}: logits`;
@@ -76,7 +77,7 @@ export async function teacherLogits(
     }
   }
   const logits = await computed(model, rows);
-  await mkdir(folder, { recursive: true });
+  makeFolders(folder);
   await writeWhole(nodeFileSystem, path, writeSafetensors(new Map([[LOGITS, logits]])));
   return logits;
 }

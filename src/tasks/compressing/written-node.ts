@@ -6,12 +6,12 @@
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { cacheFolder } from "../../data/registry-node.js";
 import type { Dataset } from "../../data/node.js";
 import { nodeFileSystem, writeWhole } from "../../run/run-folder-files-node.js";
 import { ConfigError } from "../../util/errors.js";
+import { makeFolders } from "../../util/folders-node.js";
 import { Random } from "../../util/random.js";
 import type { TrainedModel } from "../trained-model.js";
 import { loadExamples } from "../use/examples-node.js";
@@ -116,7 +116,7 @@ export async function writtenTexts(
   }
   line?.finish();
   if (lines.length === 0) throw new ConfigError("--sequences: expected teachers that generate some text, got only empty texts");
-  await mkdir(folder, { recursive: true });
+  makeFolders(folder);
   await writeWhole(nodeFileSystem, path, new TextEncoder().encode(`${lines.join("\n")}\n`));
   return path;
 }
