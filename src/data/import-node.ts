@@ -61,7 +61,9 @@ interface NamedContent {
 const shown = (name: string): string => JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name);
 
 /** The error for a file that finds no place in the folder: another has its name, or the name is none that the disk takes. */
-function unplaceable(where: string, name: string, cause: unknown): unknown {
+function unplaceable(where: string, name: string, error: unknown): unknown {
+  // What could not be made is a folder around the file, or the file itself.
+  const cause = error instanceof ConfigError ? error.cause : error;
   const { code } = cause as NodeJS.ErrnoException;
   if (code === "EEXIST" || code === "ENOTDIR" || code === "EISDIR")
     return new DataError(`${where}: expected a name that no other file has, got ${shown(name)} again; rename one of them`, {
@@ -69,7 +71,7 @@ function unplaceable(where: string, name: string, cause: unknown): unknown {
     });
   if (code === "ENAMETOOLONG")
     return new DataError(`${where}: expected names that the disk takes, got ${shown(name)}, ${fileReason(cause)}`, { cause });
-  return cause;
+  return error;
 }
 
 /** The work of one import. */
