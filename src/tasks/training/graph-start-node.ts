@@ -124,7 +124,7 @@ async function startOf({ path, where, model, head, plan, ...own }: StartFile, ta
       headed = withHead(model, head, task.graphs?.outFeatures(info) ?? head.outFeatures, new Random(options.seed ?? 1, "head"));
       const bytes = encodeModel(headed.model);
       const graphed = { ...info, ...plan.info, graph: { ...planned, ...choiceOf(options), output: headed.output } };
-      expectAnyBatch(bytes, where, task, graphed, headed.output);
+      expectAnyBatch({ bytes, where }, task, graphed, headed.output);
       return { file: { bytes, where }, info: graphed };
     },
     notes: [

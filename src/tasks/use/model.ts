@@ -53,8 +53,7 @@ function graphModel(task: AnyTask, info: TaskInfo, file: ModelFile | undefined):
   if (file === undefined) throw new ConfigError(`${task.name}: expected the run's graph.onnx, got none`);
   const parameters = graphInfo(info)?.parameters;
   const shapes = task.graphs.shapes(info);
-  const bytes = graphInfo(info)?.prefix === undefined ? file.bytes : behindPrefix(file);
-  const module = new GraphModule(bytes, {
+  const module = new GraphModule(tracedPart(info, file), {
     shapes,
     where: file.where,
     weightless: file.isFitted === true,
@@ -63,8 +62,9 @@ function graphModel(task: AnyTask, info: TaskInfo, file: ModelFile | undefined):
   return task.graphs.wrap(module, info);
 }
 
-/** The part of a file behind the ops that only the engine has. ConfigError for a file without such a part. */
-function behindPrefix({ bytes, where }: ModelFile): Uint8Array {
+/** The part of a graph's file that is trained: what is behind ops that only the engine has. ConfigError where these should be and are not. */
+export function tracedPart(info: TaskInfo, { bytes, where }: ModelFile): Uint8Array {
+  if (graphInfo(info)?.prefix === undefined) return bytes;
   const split = splitPrefix(decodeModel(bytes, where));
   if (split === undefined) throw new ConfigError(`${where}: expected ops that only the engine has before the graph, got none`);
   return encodeModel(split.rest);

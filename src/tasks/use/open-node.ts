@@ -35,7 +35,8 @@ import { openCheckpoint } from "./checkpoint-node.js";
 import { labelsFor } from "./labels-node.js";
 import { placesOf } from "./places.js";
 import { countScores, OpaqueGraph } from "./opaque-graph-node.js";
-import { modelOrReason } from "./model.js";
+import type { ModelFile } from "./model.js";
+import { modelOrReason, tracedPart } from "./model.js";
 import { openTable } from "./open-table-node.js";
 import type { WholeFile } from "./given-shapes-node.js";
 import { expectOwnLength, settledColumns, settledShapes } from "./given-shapes-node.js";
@@ -199,7 +200,9 @@ function takesRows(...asked: Parameters<typeof scoresOf>): boolean {
 }
 
 /** ConfigError for a graph that is to be trained, and answers one example but not two, whatever its declared inputs say. */
-export function expectAnyBatch(bytes: Uint8Array, where: string, task: AnyTask, info: TaskInfo, output: string): void {
+export function expectAnyBatch(file: ModelFile, task: AnyTask, info: TaskInfo, output: string): void {
+  const { where } = file;
+  const bytes = tracedPart(info, file);
   const onnx = new OnnxModel(bytes, { where });
   const module = new GraphModule(bytes, { shapes: task.graphs?.shapes(info) ?? {}, where, weightless: true });
   try {
