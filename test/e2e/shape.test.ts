@@ -56,7 +56,7 @@ const VERBS: Readonly<Record<string, readonly string[]>> = {
   serve: ["--port", "0"],
 };
 
-/** What no file of images [N, 3, H, W] can have, and the line that says so. */
+/** Shapes that no file of images [N, 3, H, W] can have, and the line that each gets. */
 const CONTRADICTIONS: readonly (readonly [readonly string[], RegExp])[] = [
   [["K=4"], /--shape K=4: expected a name of the model's, which has free dimensions N, H, W and inputs x0, got K$/],
   [["H=4", "H=5"], /--shape H=5: expected one value for H, got 4 before; leave one of them out$/],
