@@ -64,7 +64,7 @@ export async function explainData(model: TrainedModel, path: string, options: Da
     },
   });
   bar?.finish();
-  for (const remark of found.remarks) note(remark);
+  for (const { en } of found.remarks) note(en);
   for (const target of found.targets) print(targetTable(target));
   const slices = await slicesOf(model, examples, rows, options.seed).catch((error: unknown) => {
     if (!(error instanceof ConfigError)) throw error;
@@ -101,8 +101,9 @@ async function slicesTable({ slices, of }: FoundSlices): Promise<string> {
 }
 
 /** Makes the `--json` output: every value, images as numbers. */
-const asJson = ({ targets, ...rest }: GlobalExplanation): object => ({
+const asJson = ({ targets, remarks, ...rest }: GlobalExplanation): object => ({
   ...rest,
+  remarks: remarks.map(({ en }) => en),
   targets: targets.map(({ map, ...target }) => ({
     ...target,
     ...(map === undefined ? {} : { width: map.image.width, height: map.image.height, attribution: [...map.attribution] }),

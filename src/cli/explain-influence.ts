@@ -29,7 +29,7 @@ export async function explainInfluence(
     onProgress: (fraction) => bar.update(Math.round(100 * fraction)),
   });
   bar.finish();
-  for (const remark of found.remarks) note(remark);
+  for (const { en } of found.remarks) note(en);
   const row = ({ view, label, value, row: place }: InfluentialExample): string[] => [
     String(Number(value.toPrecision(3))),
     label,
@@ -54,7 +54,7 @@ export async function explainInfluence(
       lowering: lowering.map(example),
     })),
     checkpoints: found.checkpoints,
-    remarks: found.remarks,
+    remarks: found.remarks.map(({ en }) => en),
     files,
   };
 }

@@ -3,6 +3,7 @@
  */
 import type { TensorData } from "../graph/index.js";
 import type { MethodName } from "./methods.js";
+import type { Remark } from "./remark.js";
 
 /** An interval that holds the true value in 95 of 100 cases, by bootstrap. */
 export interface Interval {
@@ -56,5 +57,5 @@ export interface Attribution {
   /** The settings that were used, defaults included. */
   readonly settings: Readonly<Record<string, string | number | boolean>>;
   /** Decisions made for the user, one sentence each: the layer, the baseline, the features that attributions belong to. */
-  readonly remarks: readonly string[];
+  readonly remarks: readonly Remark[];
 }

@@ -8,6 +8,7 @@ import type { Random } from "../util/random.js";
 import { nearest } from "../util/nearest.js";
 import type { Explainable } from "./explainable.js";
 import { imageAxes } from "./explainable.js";
+import type { Remark } from "./remark.js";
 
 /** Names of baselines that are made: `data` is drawn from the background set. */
 export const BASELINES = ["zero", "mean", "blurred", "uniform", "data"] as const;
@@ -28,7 +29,7 @@ export interface Baselines {
   /** [M, 1 or N, ..features]. */
   readonly values: TensorData;
   /** The choice as a sentence. */
-  readonly remark: string;
+  readonly remark: Remark;
 }
 
 /** The baselines of examples x [N, ..features]. Errors: ConfigError, ShapeError. */
@@ -36,8 +37,11 @@ export function baselinesFor(model: Explainable, x: TensorData, options: Baselin
   const { baseline, background, backgroundSize = 64 } = options;
   const choice = baseline ?? (background === undefined ? (model.baseline ?? "zero") : "data");
   if (typeof choice !== "string") {
-    const from = baseline === undefined ? "the model's own" : "the given one";
-    return { values: fitted(choice, x), remark: `Baseline: ${from}.` };
+    const remark =
+      baseline === undefined
+        ? { en: "Baseline: the model's own.", zh: "基线：模型自带的。" }
+        : { en: "Baseline: the given one.", zh: "基线：所给的。" };
+    return { values: fitted(choice, x), remark };
   }
   if (!BASELINES.includes(choice)) {
     const hint = nearest(choice, BASELINES);
@@ -46,12 +50,17 @@ export function baselinesFor(model: Explainable, x: TensorData, options: Baselin
     );
   }
   if (choice === "data") return drawn(x, background, backgroundSize, random);
-  const remarks: Readonly<Record<Exclude<BaselineName, "data">, string>> = {
-    zero: "Baseline: all features 0.",
+  const remarks: Readonly<Record<Exclude<BaselineName, "data">, Remark>> = {
+    zero: { en: "Baseline: all features 0.", zh: "基线：所有特征为 0。" },
     mean:
-      background === undefined ? "Baseline: the example's own mean (of each channel)." : "Baseline: the mean of the background.",
-    blurred: "Baseline: the blurred example.",
-    uniform: "Baseline: numbers drawn evenly between the example's lowest and highest.",
+      background === undefined
+        ? { en: "Baseline: the example's own mean (of each channel).", zh: "基线：样本自身的均值（按通道）。" }
+        : { en: "Baseline: the mean of the background.", zh: "基线：背景的均值。" },
+    blurred: { en: "Baseline: the blurred example.", zh: "基线：模糊后的样本。" },
+    uniform: {
+      en: "Baseline: numbers drawn evenly between the example's lowest and highest.",
+      zh: "基线：在样本的最小值与最大值之间均匀抽取的数。",
+    },
   };
   return { values: made(choice, model, x, background, random), remark: remarks[choice] };
 }
@@ -70,7 +79,13 @@ function drawn(x: TensorData, background: TensorData | undefined, most: number, 
   chosen.forEach((row, m) => data.set(numbers.subarray(row * size, (row + 1) * size), m * size));
   return {
     values: fromNumbers(x.dtype, [chosen.length, 1, ...x.shape.slice(1)], data),
-    remark: `Background: ${chosen.length} of ${rows} examples${chosen.length < rows ? ", drawn by the seed" : ""}.`,
+    remark:
+      chosen.length < rows
+        ? {
+            en: `Background: ${chosen.length} of ${rows} examples, drawn by the seed.`,
+            zh: `背景：${rows} 个样本中按种子抽取的 ${chosen.length} 个。`,
+          }
+        : { en: `Background: ${rows} of ${rows} examples.`, zh: `背景：全部 ${rows} 个样本。` },
   };
 }
 

@@ -148,7 +148,7 @@ suite("baselines", () => {
     assert.deepEqual([given.shape, given.data[0], given.data[127]], [[1, 1, 2, 8, 8], 3, 5]);
     const { values, remark } = baselinesFor(image, x, { background: normals(9, 2, 8, 8), backgroundSize: 4 }, new Random(0));
     assert.deepEqual(values.shape, [4, 1, 2, 8, 8]);
-    assert.equal(remark, "Background: 4 of 9 examples, drawn by the seed.");
+    assert.equal(remark.en, "Background: 4 of 9 examples, drawn by the seed.");
   });
 });
 

@@ -20,6 +20,7 @@ import { canBeCut, type PathContext, PIECE_POINTS, refinedPath } from "./refine.
 import { sampleOne } from "./sample.js";
 import type { SessionOptions } from "./sessions.js";
 import { labelOf, type Target, targetsOf } from "./target.js";
+import { distinctRemarks } from "./remark.js";
 
 /** Options of `explain`: method, target, layer, baseline, samples. */
 export interface ExplainOptions extends Partial<Settings>, BaselineOptions, ScoreChoice {
@@ -126,7 +127,9 @@ export class Explainer implements AsyncDisposable {
       settings: Object.fromEntries(used.map((key) => [key, settings[key]])),
       remarks: [
         ...(this.model.remarks ?? []),
-        ...(standsFor === undefined ? [] : [`Attributions belong to ${standsFor} (${name}).`]),
+        ...(standsFor === undefined
+          ? []
+          : [{ en: `Attributions belong to ${standsFor.en} (${name}).`, zh: `归因属于${standsFor.zh}（${name}）。` }]),
         ...(needs.includes("baseline") || needs.includes("background") ? [baselines.remark] : []),
         ...found.remarks,
       ],
@@ -224,7 +227,7 @@ export class Explainer implements AsyncDisposable {
     return {
       values: fromNumbers("float32", shape, data),
       examples: made.map((one) => one.example),
-      remarks: [...new Set(made.flatMap((one) => one.remarks))],
+      remarks: distinctRemarks(made.flatMap((one) => one.remarks)),
     };
   }
 

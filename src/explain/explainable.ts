@@ -7,6 +7,7 @@ import type { Dim, DType, Shape, Tensor, TensorData } from "../graph/index.js";
 import { formatShape, isFloat } from "../graph/index.js";
 import { ConfigError, DTypeError, ShapeError } from "../util/errors.js";
 import { own } from "../util/record.js";
+import type { Remark } from "./remark.js";
 
 /** The part of an input that attributions are given for: floating-point numbers, between which a path can be walked. */
 export interface Features {
@@ -19,7 +20,7 @@ export interface Features {
   /** Names of the elements along the first axis: a table's columns, a text's tokens. */
   readonly names?: readonly string[];
   /** Reported with every attribution where the features are not the input itself: "the embeddings of input_ids". */
-  readonly standsFor?: string;
+  readonly standsFor?: Remark;
 }
 
 /** The tensors of an example: its features, and the model's other inputs, which stay as they are. */
@@ -82,7 +83,7 @@ export interface Explainable {
   /** Default replacement of absent features: values that broadcast to the features' shape. */
   readonly baseline?: TensorData;
   /** Decisions made when the model was loaded, one sentence each; reported with every attribution. */
-  readonly remarks?: readonly string[];
+  readonly remarks?: readonly Remark[];
 }
 
 /** Description of a function of tensors. */

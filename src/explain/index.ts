@@ -6,6 +6,7 @@
  * functions from tensors to tensors, sampling methods need only answers. `Explainer` keeps the sessions for many explanations.
  */
 export * from "./attribution.js";
+export type { Remark } from "./remark.js";
 export { type BaselineName, type BaselineOptions, BASELINES } from "./baseline.js";
 export { explain, Explainer, type ExplainOptions } from "./explain.js";
 export { attributionGraph, type AttributionGraphOptions } from "./attribution-graph.js";

@@ -8,6 +8,7 @@ import { ConfigError } from "../util/errors.js";
 import { nearest } from "../util/nearest.js";
 import type { Features } from "./explainable.js";
 import { imageAxes } from "./explainable.js";
+import type { Remark } from "./remark.js";
 
 /** A layer's values as a grid over the image. */
 export interface GridLayer {
@@ -15,7 +16,7 @@ export interface GridLayer {
   /** [B, C, h, w]. */
   readonly grid: (t: Tensor) => Tensor;
   /** The choice in words. */
-  readonly remark: string;
+  readonly remark: Remark;
 }
 
 /** Nodes between x and y: those that depend on x, and that y needs; in trace order. */
@@ -91,7 +92,10 @@ export function gridLayer(y: Tensor, x: Tensor, features: Features, at: string |
   if (at !== undefined) {
     const tensor = layerNamed(y, x, at);
     const grid = gridOf(tensor, aspect);
-    if (grid !== undefined) return { tensor, grid, remark: `Layer: ${at}, ${formatShape(tensor.shape.slice(1))}.` };
+    if (grid !== undefined) {
+      const named = `${at}, ${formatShape(tensor.shape.slice(1))}`;
+      return { tensor, grid, remark: { en: `Layer: ${named}.`, zh: `层：${named}。` } };
+    }
     throw new ConfigError(`at: expected a layer with a grid over the image, got ${formatShape(tensor.shape)} at ${at}`);
   }
   const attention = between.findLast(isAttention);
@@ -109,7 +113,8 @@ export function gridLayer(y: Tensor, x: Tensor, features: Features, at: string |
     );
   }
   const where = tensor.node.scope === "" ? tensor.node.op : tensor.node.scope;
-  return { tensor, grid, remark: `Layer: ${where}, ${formatShape(tensor.shape.slice(1))}, found from the graph.` };
+  const found = `${where}, ${formatShape(tensor.shape.slice(1))}`;
+  return { tensor, grid, remark: { en: `Layer: ${found}, found from the graph.`, zh: `层：${found}，由图中找到。` } };
 }
 
 const isSpatialConvolution = (node: Node): boolean =>

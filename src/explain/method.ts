@@ -8,6 +8,7 @@ import type { PartAttribution } from "./attribution.js";
 import type { Explainable, Features } from "./explainable.js";
 import type { Game } from "./game.js";
 import type { RowInputs } from "./rows.js";
+import type { Remark } from "./remark.js";
 
 /** Requirements of a method. */
 export type Need = "gradients" | "baseline" | "background" | "layer" | "attention" | "image" | "parts" | "concept" | "trees";
@@ -178,7 +179,7 @@ export interface Sampled {
   readonly score?: number;
   readonly baselineScore?: number;
   readonly figures?: Readonly<Record<string, number>>;
-  readonly remarks?: readonly string[];
+  readonly remarks?: readonly Remark[];
 }
 
 /** A method that needs only the model's answers. */

@@ -5,6 +5,7 @@ import { grad } from "../autodiff/index.js";
 import type { Tensor, TensorData } from "../graph/index.js";
 import { fromNumbers, input, toNumbers } from "../graph/index.js";
 import { joinNamedRows, joinRows, pieceSize, takeInput, takeRows } from "./batch.js";
+import type { Remark } from "./remark.js";
 import type { Explainable, ExplainInput } from "./explainable.js";
 import { gridLayer, layerNamed } from "./layers.js";
 import type { GradientMethod, Samples } from "./method.js";
@@ -106,7 +107,7 @@ export class Model implements AsyncDisposable {
   }
 
   /** Says which layer was found in the graph for a method that reads one. */
-  layerRemark(given: ExplainInput, at: string | undefined): string {
+  layerRemark(given: ExplainInput, at: string | undefined): Remark {
     const { x, others } = this.#leaves(takeInput(given, 0, 1), 1);
     return gridLayer(scoresOf(this.explainable, x, others), x, this.explainable.features, at).remark;
   }

@@ -14,6 +14,7 @@ import type { Explainable, ExplainInput, FunctionOptions } from "./explainable.j
 import { kindOf } from "./explainable.js";
 import { substitution } from "./substitution.js";
 import { own } from "../util/record.js";
+import type { Remark } from "./remark.js";
 
 /** Options of an ONNX file that is explained: which input, output and labels. */
 export interface OnnxExplainableOptions
@@ -62,7 +63,7 @@ export function explainableOnnx(bytes: Uint8Array, options: OnnxExplainableOptio
       shapes: { ...options.shapes, ...shapes },
     });
   const model = read();
-  const remarks: string[] = [];
+  const remarks: Remark[] = [];
   const first = cutOf(model, where, options, remarks);
   const batch = first.features.shape[0];
   const forward =
@@ -80,7 +81,9 @@ export function explainableOnnx(bytes: Uint8Array, options: OnnxExplainableOptio
       shape,
       kind: options.kind ?? kindOf(shape),
       names: options.names,
-      standsFor: isInput ? undefined : `what ${first.features.node.op} makes of ${name}`,
+      standsFor: isInput
+        ? undefined
+        : { en: `what ${first.features.node.op} makes of ${name}`, zh: `${first.features.node.op} 由 ${name} 得出的结果` },
     },
     others: Object.fromEntries([...first.others].map(([other, t]) => [other, { shape: t.shape.slice(1), dtype: t.dtype }])),
     scoreCount: k as number,
@@ -126,7 +129,7 @@ function inputOf(model: ImportedModel, where: string, { input }: OnnxExplainable
   return first;
 }
 
-function cutOf(model: ImportedModel, where: string, options: OnnxExplainableOptions, remarks: string[] = []): Cut {
+function cutOf(model: ImportedModel, where: string, options: OnnxExplainableOptions, remarks: Remark[] = []): Cut {
   const [inputName, given] = inputOf(model, where, options);
   const scores = scoresIn(model, where, options, remarks);
   const features = firstFloat(given, scores);
@@ -168,7 +171,7 @@ function firstFloat(given: Tensor, scores: Tensor): Tensor | undefined {
   return undefined;
 }
 
-function scoresIn(model: ImportedModel, where: string, options: OnnxExplainableOptions, remarks: string[]): Tensor {
+function scoresIn(model: ImportedModel, where: string, options: OnnxExplainableOptions, remarks: Remark[]): Tensor {
   const { outputs } = model.graph;
   const named = options.output === undefined ? [...outputs].find(([, t]) => isFloat(t.dtype)) : undefined;
   const y = options.output === undefined ? named?.[1] : outputs.get(options.output);
@@ -179,7 +182,7 @@ function scoresIn(model: ImportedModel, where: string, options: OnnxExplainableO
         : `${where}: ${unknownName("output", options.output, outputs.keys())}`,
     );
   const ends = y.node.op === "Softmax" && options.keepSoftmax !== true && options.select === undefined;
-  if (ends) remarks.push("Scores: what goes into the final softmax.");
+  if (ends) remarks.push({ en: "Scores: what goes into the final softmax.", zh: "得分：最后的 softmax 的输入。" });
   let scores = ends ? (y.node.inputs[0] as Tensor) : (options.select?.(y) ?? y);
   if (scores.rank === 1) scores = scores.unsqueeze(1);
   const extra = scores.shape.slice(2);

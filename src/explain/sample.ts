@@ -14,11 +14,12 @@ import type { Model } from "./model.js";
 import { maskedParts, partsOf } from "./parts.js";
 import { labelOf } from "./target.js";
 import { sum } from "../util/vectors.js";
+import type { Remark } from "./remark.js";
 
 export interface SampledExample {
   readonly values: TensorData;
   readonly example: ExampleAttribution;
-  readonly remarks: readonly string[];
+  readonly remarks: readonly Remark[];
 }
 
 /** Arguments of a sampling method for example i of a question. */

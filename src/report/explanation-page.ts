@@ -23,7 +23,7 @@ export interface PageMap {
   readonly values: ArrayLike<number>;
   /** Figures beside the method's name, such as how far its sum is from the score's change. */
   readonly figures: readonly { readonly name: Bilingual; readonly value: string }[];
-  readonly remarks: readonly string[];
+  readonly remarks: readonly Bilingual[];
 }
 
 /** An input with all that was asked about it. */
@@ -100,7 +100,7 @@ function mapData({ title, target, score, values, figures, remarks }: PageMap, ki
     // Bytes are enough for colours. Of pixels there are too many for more.
     numbers: kind === "image" ? undefined : Array.from(values, (value) => Number(value.toPrecision(4))),
     figures: figures.map(({ name, value }) => ({ name: bilingual(name), value })),
-    remarks,
+    remarks: remarks.map(bilingual),
   };
 }
 

@@ -237,7 +237,7 @@ async function show(input) {
       : input.kind === "matrix" ? matrixCard(input, map) : barCard(input, map);
     const figures = map.figures.flatMap(({ name, value }) => [make("br"), both(name), " " + value]);
     const about = make("p", { className: "soft" }, map.target + ": " + format(map.score), ...figures);
-    const more = map.remarks.length === 0 ? [] : [make("details", {}, make("summary", {}, say("how it was made", "如何得出")), ...map.remarks.map((text) => make("p", { textContent: text })))];
+    const more = map.remarks.length === 0 ? [] : [make("details", {}, make("summary", {}, say("how it was made", "如何得出")), ...map.remarks.map((text) => make("p", {}, both(text))))];
     const figure = make("figure", {}, make("h3", {}, both(map.title)), ...made.body, legend(map), about, ...more);
     grid.append(figure);
     return { figure, map, draw: made.draw };

@@ -265,7 +265,7 @@ export class ModelEngine implements OwnedEngine {
                   value,
                 })),
               }),
-          remarks: one.remarks,
+          remarks: one.remarks.map(({ en }) => en),
           picture: picture === true ? await explanationSvg([one], "en") : undefined,
         };
       }),

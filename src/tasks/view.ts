@@ -6,6 +6,7 @@ import type { Dataset } from "../data/index.js";
 import type { Target } from "../explain/index.js";
 import type { ExampleInput } from "../report/examples.js";
 import type { Asked } from "./task.js";
+import type { Remark } from "../explain/index.js";
 
 /** Elements that are present or absent together. */
 export interface ViewParts {
@@ -40,5 +41,5 @@ export interface View {
   /** The score's place or label, where the question needed the model's answer. */
   readonly target?: Target;
   /** Sentences on what was decided for the user. */
-  readonly remarks?: readonly string[];
+  readonly remarks?: readonly Remark[];
 }

@@ -19,7 +19,7 @@ const mapOf = (values: readonly number[]): PageMap => ({
   score: 1,
   values,
   figures: [],
-  remarks: ["Baseline: all features 0."],
+  remarks: [{ en: "Baseline: all features 0.", zh: "基线：所有特征为 0。" }],
 });
 const input = (name: string, shown: PageInput["shown"], values: readonly number[]): PageInput => ({
   name,
@@ -117,6 +117,17 @@ else {
         return cell !== undefined && frame !== undefined && cell.right <= frame.right + 1 && cell.left >= frame.left;
       }),
     );
+    await page.close();
+  });
+
+  test("what was decided is said in the page's language", async () => {
+    const page = await open(1000);
+    await page.locator("details summary").first().click();
+    const said = page.locator("details[open] p").first();
+    assert.equal(await said.innerText(), "Baseline: all features 0.");
+    await page.focus("#lang-en");
+    await page.keyboard.press("ArrowRight");
+    assert.equal(await said.innerText(), "基线：所有特征为 0。");
     await page.close();
   });
 

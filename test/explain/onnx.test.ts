@@ -56,7 +56,10 @@ suite("a file explains as the functions that it was made of", () => {
     const bytes = fileOf({ scores: network(input("x", [symbol("N"), 1, 6, 6])).softmax(1) });
     await assertAlike(bytes, x, [1, 6, 6], network);
     const { remarks } = await explain(explainableOnnx(bytes), x, { method: "saliency" });
-    assert.ok(remarks.includes("Scores: what goes into the final softmax."), remarks.join(" "));
+    assert.deepEqual(remarks[0], {
+      en: "Scores: what goes into the final softmax.",
+      zh: "得分：最后的 softmax 的输入。",
+    });
   });
 });
 
@@ -71,7 +74,7 @@ test("token ids: attributions belong to their embeddings, which is said", async 
   });
   const model = explainableOnnx(bytes);
   assert.deepEqual(
-    [model.features.kind, model.features.standsFor, Object.keys(model.others ?? {})],
+    [model.features.kind, model.features.standsFor?.en, Object.keys(model.others ?? {})],
     ["tokens", "what Gather makes of ids", ["mask"]],
   );
   const given = await model.encode({
@@ -80,7 +83,7 @@ test("token ids: attributions belong to their embeddings, which is said", async 
   });
   assert.deepEqual(given.features.shape, [2, 3, 6]);
   const { values, examples, remarks } = await explain(model, given, { method: "integrated-gradients" });
-  assert.match(remarks.join(" "), /Attributions belong to what Gather makes of ids/);
+  assert.match(remarks.map(({ en }) => en).join(" "), /Attributions belong to what Gather makes of ids/);
   // A masked token adds nothing.
   assert.ok(values.data.subarray(12, 18).every((v) => Number(v) === 0));
   for (const { gap = 1 } of examples) assert.ok(Math.abs(gap) <= 1e-3);

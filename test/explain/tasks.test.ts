@@ -51,7 +51,7 @@ const sum = (numbers: ArrayLike<number>): number => Array.from(numbers).reduce((
 test("an argument of a predicate, named or found", async () => {
   const one = await explained("semantic-role-labeling", "Ann likes Rome .", { predicate: "likes", target: "Ann:A0" });
   assert.match(one.example.label, /A0$/);
-  assert.match(one.remarks.join(" "), /word 1, "Ann", for the predicate "likes" \(word 2\)/);
+  assert.match(one.remarks.map(({ en }) => en).join(" "), /word 1, "Ann", for the predicate "likes" \(word 2\)/);
   assert.deepEqual(
     contributions(one).map(({ label }) => label),
     ["Ann", "likes", "Rome", "."],

@@ -104,7 +104,7 @@ for (const { name, model, shape, classes, layer, maxSteps } of ROWS) {
     test("Grad-CAM finds its layer", async () => {
       await using explainer = new Explainer(explainable);
       const { values: map, remarks } = await explainer.explain(x, { method: "grad-cam" });
-      assert.match(remarks.join(" "), layer);
+      assert.match(remarks.map(({ en }) => en).join(" "), layer);
       assert.deepEqual(map.shape, [1, 1, ...shape.slice(1)]);
     });
     if (name === "ViT") {

@@ -15,6 +15,7 @@ import type { ScoreQuestion, NamedInputs } from "../../tasks/task-node.js";
 import { tokenExplainOptions } from "../../tasks/texts/token-classification/options.js";
 import type { TaskTables } from "../task-options.js";
 import type { MeasureName } from "../../explain/index.js";
+import { distinctRemarks } from "../../explain/remark.js";
 import type { TrainedModel } from "../../tasks/trained-model.js";
 import type { DrawingPlace } from "../drawing.js";
 import { drawingPlace, expectOneInput, writeDrawings } from "../drawing.js";
@@ -51,7 +52,7 @@ const asJson = ({ view, method, example, faithfulness, settings, remarks, values
   ...example,
   faithfulness,
   settings,
-  remarks,
+  remarks: remarks.map(({ en }) => en),
   shape,
   values: [...values],
 });
@@ -261,7 +262,7 @@ async function explainEach(
       `--method: expected one that the model can have, got ${unexplained.map(({ method }) => method).join(", ")}; ${first.reason}`,
     );
   for (const { view, method, reason } of unexplained) note(`${view.name}, ${method}: left out: ${reason}`);
-  for (const remark of new Set(explanations.flatMap(({ remarks }) => remarks))) note(remark);
+  for (const { en } of distinctRemarks(explanations.flatMap(({ remarks }) => remarks))) note(en);
   const rows = explanations.map((one) => [
     basename(one.view.name).slice(0, 40),
     one.method,

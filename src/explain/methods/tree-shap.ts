@@ -28,7 +28,12 @@ async function explained(
     ...(link.isLogarithm
       ? {
           score: own,
-          remarks: ["Attributions add up to the class's share of the trees' votes, its probability, not to its logarithm."],
+          remarks: [
+            {
+              en: "Attributions add up to the class's share of the trees' votes, its probability, not to its logarithm.",
+              zh: "归因之和是该类别在各棵树投票中所占的份额，即它的概率，而不是概率的对数。",
+            },
+          ],
         }
       : {}),
   };

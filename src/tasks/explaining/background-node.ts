@@ -12,6 +12,7 @@ import { Random } from "../../util/random.js";
 import type { TaskContext, TaskInfo } from "../task.js";
 import type { TrainedModel } from "../trained-model.js";
 import { readInputs } from "../use/examples-node.js";
+import type { Remark } from "../../explain/index.js";
 
 /** The file of a run that keeps a sample of its training rows, encoded. */
 const BACKGROUND_FILE = "background.safetensors";
@@ -22,8 +23,7 @@ export const BACKGROUND_ROWS = 64;
 /** Encoded rows, and where they are from. */
 export interface Background {
   readonly examples: Dataset;
-  /** A sentence for the user. */
-  readonly remark: string;
+  readonly remark: Remark;
 }
 
 /** At most so many rows, drawn by the seed. */
@@ -68,12 +68,23 @@ export async function backgroundOf(
       );
     if (examples.length === 0) throw new ConfigError(`--background ${file}: expected at least one row, got none`);
     const rows = drawn(examples, seed);
-    const which = rows.length < examples.length ? ", drawn by the seed" : "";
-    return { examples: rows, remark: `Background: ${rows.length} of ${examples.length} rows of ${file}${which}.` };
+    const [few, all] = [rows.length, examples.length];
+    const remark =
+      few < all
+        ? {
+            en: `Background: ${few} of ${all} rows of ${file}, drawn by the seed.`,
+            zh: `背景：${file} 的 ${all} 行中按种子抽取的 ${few} 行。`,
+          }
+        : { en: `Background: ${all} of ${all} rows of ${file}.`, zh: `背景：${file} 的全部 ${all} 行。` };
+    return { examples: rows, remark };
   }
   const kept = join(splitRunPath(path).run, BACKGROUND_FILE);
   if (!isTable || path.endsWith(".onnx") || !existsSync(kept)) return undefined;
   const { tensors } = readSafetensors(await readFile(kept), kept);
   const rows = new Dataset([...tensors]);
-  return { examples: rows, remark: `Background: ${rows.length} training rows, drawn by the training's seed.` };
+  const remark = {
+    en: `Background: ${rows.length} training rows, drawn by the training's seed.`,
+    zh: `背景：按训练的种子抽取的 ${rows.length} 行训练数据。`,
+  };
+  return { examples: rows, remark };
 }

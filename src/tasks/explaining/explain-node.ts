@@ -26,6 +26,8 @@ import { BACKGROUND_ROWS } from "./background-node.js";
 import { backgroundInput, explainableExample } from "./explainable-node.js";
 import type { View } from "../view.js";
 import type { Background } from "./background-node.js";
+import { isOnBackground } from "../../explain/remark.js";
+import type { Remark } from "../../explain/remark.js";
 
 /** A request for explanations; names are those of the command line. */
 export interface ExplainRequest extends Omit<ExplainOptions, "method" | "onProgress" | "target"> {
@@ -55,7 +57,7 @@ export interface Explanation {
   /** The tokens of a generated text; `values` and `shape` then begin with them, and `example` is about their sum. */
   readonly tokens?: readonly ExampleAttribution[];
   readonly settings: Attribution["settings"];
-  readonly remarks: readonly string[];
+  readonly remarks: readonly Remark[];
   /** Results by measure; empty if none was requested, or if the method gives parts that cannot be measured. */
   readonly faithfulness: Faithfulness;
 }
@@ -114,7 +116,10 @@ const COMPARED: Partial<Record<MethodName, ExplainOptions>> = {
   "partition-shap": { samples: 192 },
 };
 const COMPARED_POINTS = 12;
-const FEWER = "All methods are compared, so those that sample take fewer samples than alone; --samples takes more.";
+const FEWER: Remark = {
+  en: "All methods are compared, so those that sample take fewer samples than alone; --samples takes more.",
+  zh: "所有方法一起比较，所以采样的方法比单独使用时取更少的样本；--samples 可以取更多。",
+};
 
 /** A gap of a hundredth changes no picture of a matrix, and its tokens are many. */
 const MATRIX: ExplainOptions = { tolerance: 0.01, maxSteps: 64 };
@@ -189,8 +194,8 @@ export function measuresNamed(text: string): readonly MeasureName[] {
 }
 
 /** Notes on the origin of the background. */
-const withOrigin = (remarks: readonly string[], { remark }: Background): string[] =>
-  remarks.map((each) => (each.startsWith("Background: ") ? remark : each));
+const withOrigin = (remarks: readonly Remark[], { remark }: Background): Remark[] =>
+  remarks.map((each) => (isOnBackground(each) ? remark : each));
 
 /** The rows to explain: the input's, or one for each generated token. */
 function encodedOf(view: View, { examples }: NamedInputs, row: number): Dataset {

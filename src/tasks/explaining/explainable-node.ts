@@ -176,7 +176,7 @@ export function explainedGraph(
         name: types[0]?.[0] ?? "",
         shape: features.shape.slice(1),
         kind: explained.kind,
-        standsFor: explained.kind === "tokens" ? "the vectors of its tokens" : undefined,
+        standsFor: explained.kind === "tokens" ? { en: "the vectors of its tokens", zh: "词元的向量" } : undefined,
       },
       others: Object.fromEntries(others.map(([name, { shape, dtype }]) => [name, { shape: shape.slice(1), dtype }])),
       scoreCount: labels.length,

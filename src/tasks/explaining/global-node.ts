@@ -18,6 +18,8 @@ import type { Background } from "./background-node.js";
 import { BACKGROUND_ROWS } from "./background-node.js";
 import { backgroundInput, explainableRows } from "./explainable-node.js";
 import { defaultMethod } from "./explain-node.js";
+import { distinctRemarks, isOnBackground } from "../../explain/remark.js";
+import type { Remark } from "../../explain/remark.js";
 
 export interface GlobalRequest extends UseOptions {
   readonly method?: MethodName | undefined;
@@ -71,7 +73,7 @@ export interface GlobalExplanation {
   readonly kind: "table" | "tokens" | "image";
   readonly targets: readonly GlobalTarget[];
   readonly examples: number;
-  readonly remarks: readonly string[];
+  readonly remarks: readonly Remark[];
 }
 
 const MOST_EXAMPLES: Readonly<Record<GlobalExplanation["kind"], number>> = { table: 256, tokens: 256, image: 512 };
@@ -98,7 +100,7 @@ function settingsOf(method: MethodName, samples: number | undefined) {
 }
 
 /** The scores to explain: the one named; for two classes the second, which the first mirrors; for more, each. */
-function targetsOf(labels: readonly string[], asked: string | undefined): { targets: number[]; remarks: string[] } {
+function targetsOf(labels: readonly string[], asked: string | undefined): { targets: number[]; remarks: Remark[] } {
   if (asked !== undefined) {
     const place = labels.includes(asked) ? labels.indexOf(asked) : Number(asked);
     if (!(Number.isInteger(place) && place >= 0 && place < labels.length))
@@ -108,13 +110,26 @@ function targetsOf(labels: readonly string[], asked: string | undefined): { targ
   if (labels.length === 2)
     return {
       targets: [1],
-      remarks: [`Of two classes, "${labels[1]}" is explained; --target "${labels[0]}" asks about the other.`],
+      remarks: [
+        {
+          en: `Of two classes, "${labels[1]}" is explained; --target "${labels[0]}" asks about the other.`,
+          zh: `两个类别中解释的是“${labels[1]}”；要问另一个，用 --target "${labels[0]}"。`,
+        },
+      ],
     };
   const targets = labels.slice(0, MOST_CLASSES).map((_, k) => k);
   const rest = labels.length - targets.length;
   return {
     targets,
-    remarks: rest === 0 ? [] : [`Of ${labels.length} classes, the first ${MOST_CLASSES} are explained; --target names another.`],
+    remarks:
+      rest === 0
+        ? []
+        : [
+            {
+              en: `Of ${labels.length} classes, the first ${MOST_CLASSES} are explained; --target names another.`,
+              zh: `${labels.length} 个类别中解释前 ${MOST_CLASSES} 个；--target 可指定别的。`,
+            },
+          ],
   };
 }
 
@@ -212,6 +227,8 @@ function meanMap(attribution: Attribution, views: readonly View[], chosen: reado
   return { image: { ...first, data }, attribution: sums };
 }
 
+const OWN_ANSWER: Remark = { en: "Each image is asked about its own answer.", zh: "每张图像问的是它自己的答案。" };
+
 /** Groups images by the answer that they get; each is explained for its own answer. */
 async function imageTargets(
   trained: TrainedModel,
@@ -220,7 +237,7 @@ async function imageTargets(
   labels: readonly string[],
   asked: string | undefined,
   explain: (targets: readonly number[]) => Promise<Attribution>,
-): Promise<{ targets: GlobalTarget[]; remarks: readonly string[] }> {
+): Promise<{ targets: GlobalTarget[]; remarks: readonly Remark[] }> {
   const answers = (await trained.answers(examples)).map(({ label }) => labels.indexOf(String(label)));
   const { targets, remarks } = targetsOf(labels.length === 2 ? [...labels, ""] : labels, asked);
   const attribution = await explain(answers);
@@ -229,7 +246,7 @@ async function imageTargets(
     const map = meanMap(attribution, views, chosen);
     return map === undefined ? [] : [{ label: labels[target] as string, count: chosen.length, features: [], map }];
   });
-  return { targets: made, remarks: ["Each image is asked about its own answer.", ...remarks, ...attribution.remarks] };
+  return { targets: made, remarks: [OWN_ANSWER, ...remarks, ...attribution.remarks] };
 }
 
 /** The views of the examples; those of texts are each their own. */
@@ -284,6 +301,9 @@ function chosenOf(
   return { inputs: chosen, indices };
 }
 
+const drawnRemarks = (few: number, all: number): Remark[] =>
+  few === all ? [] : [{ en: `${few} of ${all} examples, drawn by the seed.`, zh: `${all} 个样本中按种子抽取的 ${few} 个。` }];
+
 /**
  * Explains a model over a data set: columns by their Shapley values, words and pixels by gradients, unless another method is asked for.
  *
@@ -319,29 +339,28 @@ export async function explainGlobally(
       onProgress: (fraction) => request.onProgress?.(Math.round((done + fraction) * indices.length), total * indices.length),
     });
   const labels = model.labels ?? [];
-  const all = inputs.examples.length;
-  const said = [
-    ...(indices.length < all ? [`${indices.length} of ${all} examples, drawn by the seed.`] : []),
-    ...(isBehind ? [request.background?.remark ?? ""] : []),
+  const said: Remark[] = [
+    ...drawnRemarks(indices.length, inputs.examples.length),
+    ...(isBehind && request.background !== undefined ? [request.background.remark] : []),
   ];
   if (kind === "image") {
     const byAnswer = (each: readonly number[]): Promise<Attribution> => explain(each, 0, 1);
     const { targets, remarks } = await imageTargets(trained, chosen.examples, views, labels, request.target, byAnswer);
-    return { method, kind, targets, examples: indices.length, remarks: [...new Set([...said, ...remarks])] };
+    return { method, kind, targets, examples: indices.length, remarks: distinctRemarks([...said, ...remarks]) };
   }
   const { targets, remarks } = targetsOf(labels, request.target);
   said.push(...remarks);
   const made: GlobalTarget[] = [];
   for (const [k, target] of targets.entries()) {
     const attribution = await explain(target, k, targets.length);
-    said.push(...attribution.remarks.filter((remark) => !(isBehind && remark.startsWith("Background: "))));
+    said.push(...attribution.remarks.filter((remark) => !(isBehind && isOnBackground(remark))));
     const features =
       kind === "table"
         ? columnFeatures(attribution, first, inputs.rows ?? inputs.examples, indices)
         : wordFeatures(attribution, views, indices);
     made.push({ label: labels[target] ?? String(target), count: indices.length, features });
   }
-  return { method, kind, targets: made, examples: indices.length, remarks: [...new Set(said)] };
+  return { method, kind, targets: made, examples: indices.length, remarks: distinctRemarks(said) };
 }
 
 /** Rows that are texts of their own: which text a window is of has been settled by their names. */

@@ -26,6 +26,7 @@ import { loadExamples } from "../use/examples-node.js";
 import { openTrained } from "../use/trained-node.js";
 import type { View } from "../view.js";
 import { pathsOf } from "./explainable-node.js";
+import type { Remark } from "../../explain/index.js";
 
 export interface InfluenceRequest extends UseOptions {
   /** Training examples to name on each side. */
@@ -62,7 +63,7 @@ export interface InfluenceResult {
   readonly influences: readonly Influences[];
   /** Steps of the checkpoints that were gone through, with their learning rates. */
   readonly checkpoints: readonly { readonly step: number; readonly learningRate: number }[];
-  readonly remarks: readonly string[];
+  readonly remarks: readonly Remark[];
 }
 
 const BATCH = 64;
@@ -346,14 +347,32 @@ async function queryOf(
   return { batch, target, label, width: widthOf(trained, batch) };
 }
 
-function remarksOn(checkpoints: InfluenceResult["checkpoints"], all: number, used: number, isFlat: boolean): string[] {
+function remarksOn(checkpoints: InfluenceResult["checkpoints"], all: number, used: number, isFlat: boolean): Remark[] {
+  const steps = checkpoints.map(({ step }) => step);
   return [
-    `TracIn over ${checkpoints.length} ${checkpoints.length === 1 ? "checkpoint" : "checkpoints"} (steps ${checkpoints.map(({ step }) => step).join(", ")}).`,
+    {
+      en: `TracIn over ${checkpoints.length} ${checkpoints.length === 1 ? "checkpoint" : "checkpoints"} (steps ${steps.join(", ")}).`,
+      zh: `TracIn 用了 ${checkpoints.length} 个检查点（第 ${steps.join("、")} 步）。`,
+    },
     ...(checkpoints.length < FEW
-      ? ["Few checkpoints say what training did at its end alone; train with --keep-checkpoints 10 to see all of it."]
+      ? [
+          {
+            en: "Few checkpoints say what training did at its end alone; train with --keep-checkpoints 10 to see all of it.",
+            zh: "检查点少，只看得到训练末尾的作用；用 --keep-checkpoints 10 训练可以看到全程。",
+          },
+        ]
       : []),
-    ...(used < all ? [`${used} of ${all} training examples, drawn by the seed.`] : []),
-    ...(isFlat ? ["The learning rate was 0 at all of them: each counts alike."] : []),
+    ...(used < all
+      ? [
+          {
+            en: `${used} of ${all} training examples, drawn by the seed.`,
+            zh: `${all} 个训练样本中按种子抽取的 ${used} 个。`,
+          },
+        ]
+      : []),
+    ...(isFlat
+      ? [{ en: "The learning rate was 0 at all of them: each counts alike.", zh: "这些检查点的学习率都是 0：各算一样多。" }]
+      : []),
   ];
 }
 

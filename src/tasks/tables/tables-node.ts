@@ -210,7 +210,10 @@ function viewBehindPrefix({ featureNames }: TableInfo, examples: Dataset, row: n
   const features = examples.tensor("features");
   const values = featureNames.map((_, i) => String(Number(elementAt(features, row * featureNames.length + i).toPrecision(4))));
   const parts = { names: featureNames, partOf: Int32Array.from(featureNames, (_, i) => i) };
-  const remark = "Attributions belong to what the first part of the file, which only the engine runs, makes of the columns.";
+  const remark = {
+    en: "Attributions belong to what the first part of the file, which only the engine runs, makes of the columns.",
+    zh: "归因属于文件的第一部分由各列得出的结果；这一部分只有引擎能运行。",
+  };
   return { name, input: { kind: "features", names: featureNames, values }, parts, remarks: [remark] };
 }
 

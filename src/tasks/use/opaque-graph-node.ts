@@ -251,7 +251,12 @@ export class OpaqueGraph extends OpaqueModel {
     const others = pick(batch, [ids, mask]);
     const types = Object.entries(others).map(([name, t]) => [name, { shape: [length], dtype: t.dtype }] as const);
     const baseline = fromNumbers("float32", [1, length], new Float64Array(length));
-    const features = { name: ids, shape: [length], kind: "table", standsFor: "the presence of its tokens" } as const;
+    const features = {
+      name: ids,
+      shape: [length],
+      kind: "table",
+      standsFor: { en: "the presence of its tokens", zh: "各个词元是否出现" },
+    } as const;
     const model = { ...this.#explained(explained, features), others: Object.fromEntries(types), baseline, answer };
     return {
       model,

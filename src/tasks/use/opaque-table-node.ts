@@ -45,7 +45,7 @@ type Named = Readonly<Record<string, TensorData | StringData>>;
 /** A graph as explainers take it. Probabilities that are not softmax's have their logarithms as scores, whose softmax they are. */
 function traced({ forward, values, isOutput }: TableGraph, areProbabilities: boolean): Partial<Explainable> {
   if (!areProbabilities || !isOutput) return { values, forward };
-  const remarks = ["Scores: logarithms of the file's probabilities."];
+  const remarks = [{ en: "Scores: logarithms of the file's probabilities.", zh: "得分：文件所给概率的对数。" }];
   return { values, remarks, forward: (columns) => forward(columns).max(LEAST).log() };
 }
 
@@ -219,7 +219,7 @@ export class OpaqueTable extends OpaqueModel {
       this.scores(new Dataset([[column, { dtype: "string", values: rowsOf(features).map(written) }]]));
     const presence = (value: number): TensorData =>
       fromNumbers("float32", [1, words.length], new Float64Array(words.length).fill(value));
-    const standsFor = "the presence of its words";
+    const standsFor = { en: "the presence of its words", zh: "各个词是否出现" };
     return {
       model: {
         ...this.#seen(await this.scores(examples)),
@@ -227,7 +227,7 @@ export class OpaqueTable extends OpaqueModel {
         answer,
         opaque: this.#facts.reason,
         baseline: presence(0),
-        remarks: ["Words that are absent are left out of the text."],
+        remarks: [{ en: "Words that are absent are left out of the text.", zh: "缺席的词从文本中删去。" }],
       },
       input: { features: presence(1) },
     };
@@ -258,7 +258,9 @@ export class OpaqueTable extends OpaqueModel {
           : { trees: () => treesFromModel(this.#file.proto, names.length, this.#file.where) }),
         ...(graph === undefined ? { opaque: reason } : traced(graph, seen.gives === "probabilities")),
         ...(examples.entries().some(([, column]) => isText(column))
-          ? { remarks: ["An absent text is an empty one, or the background's."] }
+          ? {
+              remarks: [{ en: "An absent text is an empty one, or the background's.", zh: "缺席的文本为空文本，或背景的文本。" }],
+            }
           : {}),
       },
       input: { features: fromNumbers("float32", [examples.length, names.length], own) },

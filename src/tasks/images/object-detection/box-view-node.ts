@@ -10,6 +10,7 @@ import type { Detector } from "../../../models/index.js";
 import type { PixelImage } from "../../../charts/image.js";
 import { ConfigError } from "../../../util/errors.js";
 import { unknownName } from "../../../util/nearest.js";
+import { own } from "../../../util/record.js";
 import { batchOfRows } from "../../shared/rows-node.js";
 import type { ScoreQuestion, ViewOf } from "../../task-node.js";
 import type { TaskContext } from "../../task.js";
@@ -67,6 +68,8 @@ function boxAsked(name: string, found: readonly DetectedBox[], classes: readonly
   return place;
 }
 
+const SIDES: Readonly<Record<string, string>> = { left: "左", top: "上", right: "右", bottom: "下" };
+
 /** An image as the model is given it, and one of the objects that were found in it. Errors: ConfigError for an object that is not there. */
 export const viewOfBox: ViewOf = async (model, { examples }, row, name, question) => {
   const info = model.info as DetectionInfo;
@@ -81,7 +84,10 @@ export const viewOfBox: ViewOf = async (model, { examples }, row, name, question
   const sides = box.box.map((at) => Math.round(at)).join(", ");
   const [left, top, right, bottom] = box.box;
   const { side } = question;
-  const asked = side === undefined ? "its score before the sigmoid" : `where its ${side} side is`;
+  const asked =
+    side === undefined
+      ? { en: "its score before the sigmoid", zh: "它在 sigmoid 之前的得分" }
+      : { en: `where its ${side} side is`, zh: `它的${own(SIDES, side) ?? side}边在哪里` };
   return {
     name: basename(name),
     input: { kind: "image", image: pictures.get(row) as PixelImage },
@@ -91,7 +97,10 @@ export const viewOfBox: ViewOf = async (model, { examples }, row, name, question
     asked: { position: placeOf(box, await rawOutputs(model, one), info), ...(side === undefined ? {} : { sides: true }) },
     target: side ?? question.target ?? box.class,
     remarks: [
-      `Asked about: box ${number + 1} of ${found.length}, ${info.classes[box.class]} ${box.score.toFixed(2)}, at ${sides} in pixels of the model's input; ${asked}.`,
+      {
+        en: `Asked about: box ${number + 1} of ${found.length}, ${info.classes[box.class]} ${box.score.toFixed(2)}, at ${sides} in pixels of the model's input; ${asked.en}.`,
+        zh: `所问：${found.length} 个框中的第 ${number + 1} 个，${info.classes[box.class]} ${box.score.toFixed(2)}，位于 ${sides}（以模型输入的像素计）；${asked.zh}。`,
+      },
     ],
   };
 };

@@ -53,7 +53,10 @@ async function viewOfWritten(model: TrainedModel, name: string, ids: readonly nu
     asked: { positions: written.map((_, t) => ids.length - 1 + t) },
     written: { ids: written, tokens: await tokenPieces(info, written) },
     remarks: [
-      `Asked about: each of the ${written.length} tokens that the model writes behind the text, by all tokens before it.`,
+      {
+        en: `Asked about: each of the ${written.length} tokens that the model writes behind the text, by all tokens before it.`,
+        zh: `所问：模型在文本之后写出的 ${written.length} 个词元中的每一个，由它之前的所有词元得出。`,
+      },
     ],
   };
 }
@@ -72,8 +75,11 @@ export const viewOfNextToken: ViewOf = async (model, { examples }, row, name, { 
     target: target === undefined ? undefined : await tokenNamed(info, target),
     remarks: [
       info.masked === null
-        ? `Asked about: the token behind the text${left > 0 ? ` as far as the model reads it: ${left} tokens were left out` : ""}.`
-        : "Asked about: the first hidden token.",
+        ? {
+            en: `Asked about: the token behind the text${left > 0 ? ` as far as the model reads it: ${left} tokens were left out` : ""}.`,
+            zh: `所问：文本之后的词元${left > 0 ? `（以模型读到的为准：舍去了 ${left} 个词元）` : ""}。`,
+          }
+        : { en: "Asked about: the first hidden token.", zh: "所问：第一个被遮住的词元。" },
     ],
   };
 };

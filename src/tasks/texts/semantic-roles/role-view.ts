@@ -51,7 +51,10 @@ export const viewOfRole: ViewOf = async (model, { examples }, row, name, questio
     asked: { position: word },
     target: tag,
     remarks: [
-      `Asked about: the tag ${info.tags[tag]} of word ${word + 1}, "${words[word]}", for the predicate "${words[predicate]}" (word ${predicate + 1}), before tags are weighed together.`,
+      {
+        en: `Asked about: the tag ${info.tags[tag]} of word ${word + 1}, "${words[word]}", for the predicate "${words[predicate]}" (word ${predicate + 1}), before tags are weighed together.`,
+        zh: `所问：对谓词“${words[predicate]}”（第 ${predicate + 1} 个词），第 ${word + 1} 个词“${words[word]}”的标签 ${info.tags[tag]}，在各标签一起权衡之前。`,
+      },
     ],
   };
 };

@@ -31,7 +31,10 @@ export const viewOfTranslation: ViewOf = async (model, { examples }, row, name, 
     asked: { positions: ids.map((_, t) => t) },
     written: { ids, tokens: await tokenPieces(info, ids) },
     remarks: [
-      `Asked about: each token of "${text}", after those before it${ids.length < all.length ? `; the first ${ids.length} of ${all.length}, --tokens takes more` : ""}.`,
+      {
+        en: `Asked about: each token of "${text}", after those before it${ids.length < all.length ? `; the first ${ids.length} of ${all.length}, --tokens takes more` : ""}.`,
+        zh: `所问：“${text}”的每个词元，在它之前的词元之后${ids.length < all.length ? `；${all.length} 个中的前 ${ids.length} 个，--tokens 可以取更多` : ""}。`,
+      },
     ],
   };
 };

@@ -57,7 +57,10 @@ export const viewOfTag: ViewOf = async (model, { examples }, text, name, questio
     asked: { position: word - from },
     target: tag,
     remarks: [
-      `Asked about: the tag ${info.tags[tag]} of ${info.unit === "characters" ? "character" : "word"} ${word + 1}, "${words[word]}", before tags are weighed together.`,
+      {
+        en: `Asked about: the tag ${info.tags[tag]} of ${info.unit === "characters" ? "character" : "word"} ${word + 1}, "${words[word]}", before tags are weighed together.`,
+        zh: `所问：第 ${word + 1} 个${info.unit === "characters" ? "字" : "词"}“${words[word]}”的标签 ${info.tags[tag]}，在各标签一起权衡之前。`,
+      },
     ],
   };
 };
