@@ -32,10 +32,7 @@ export function layersOf(graph: FileGraph): Layer[] {
 
 function layerOf(graph: FileGraph, node: NodeProto): Layer | undefined {
   const [first = "", second = "", third] = node.inputs;
-  const constant = (name: string): readonly number[] | undefined => {
-    const stored = graph.constant(name);
-    return stored?.dataType === FLOAT ? stored.dims : undefined;
-  };
+  const constant = (name: string): readonly number[] | undefined => constantShape(graph, name);
   const common = { node, input: first, bias: third === "" ? undefined : third };
   const constantOf = (weight: string) => ({ name: layerName(weight), weight });
   switch (node.opType) {
@@ -69,6 +66,12 @@ function layerOf(graph: FileGraph, node: NodeProto): Layer | undefined {
 }
 
 const FLOAT = 1;
+
+/** The shape of a constant of float32; undefined of other values. */
+export function constantShape(graph: FileGraph, name: string): readonly number[] | undefined {
+  const stored = graph.constant(name);
+  return stored?.dataType === FLOAT ? stored.dims : undefined;
+}
 
 /** The path of the parameter from which folding made a constant. */
 export const layerName = (weight: string): string => weight.replace(/(\.T|\.folded)+$/, "");

@@ -49,6 +49,8 @@ export interface OnnxSource {
   readonly file: Uint8Array | string;
   /** Values of the weights, as stored in the file. */
   readonly values: ReadonlyMap<Tensor, TensorData>;
+  /** The file's messages. */
+  readonly proto: ModelProto;
   /** Whether the file is still the one that was read. */
   readonly isCurrent: () => boolean;
 }
@@ -276,7 +278,7 @@ export class OnnxModel implements ImportedModel {
   /** The file as an engine opens it. It stops being current once values were handed out, since they may have been changed. */
   get source(): OnnxSource {
     const isCurrent = (): boolean => !this.#isRead && this.#isOpenable && this.#isCurrent();
-    return { file: this.#file, values: new Map(), isCurrent };
+    return { file: this.#file, values: new Map(), proto: this.proto, isCurrent };
   }
 
   #own(): ImportedModel {

@@ -31,6 +31,7 @@ import { cachedSession } from "./cache.js";
 import { foldBlocks } from "./fold-blocks.js";
 import { resolveDevice } from "./device.js";
 import { Executable } from "./executable.js";
+import { maySaturate } from "./integer-products.js";
 import { FileSession, refusedFile } from "./refused.js";
 import { clashing, RenamingSession } from "./renaming.js";
 import type { Device, DeviceChoice, Runtime, Session, SessionOptions } from "./runtime.js";
@@ -40,7 +41,7 @@ import { sum } from "../util/vectors.js";
 /** Options of `compile`: device, threads, engine, sizes of symbols, values of parameters, outputs that stay on the device. */
 export interface CompileOptions extends Pick<
   SessionOptions,
-  "threads" | "deviceOutputs" | "requireDevice" | "spin" | "aside" | "inPlace" | "profile"
+  "threads" | "deviceOutputs" | "requireDevice" | "spin" | "aside" | "inPlace" | "exactIntegers" | "profile"
 > {
   readonly device?: DeviceChoice;
   /** The engine; left out, this platform's. */
@@ -183,10 +184,12 @@ type MemoryOptions = ReturnType<typeof memoryOptions>;
 const fileMemory = (device: Device): MemoryOptions => ({ arena: device === "cpu", memoryPattern: true });
 
 const sessionOptions = (
-  { device, threads = defaultThreads(), deviceOutputs, requireDevice, spin, aside, inPlace, profile, arena }: Settled,
+  { device, threads = defaultThreads(), deviceOutputs, requireDevice, spin, aside, inPlace, profile, arena, ...rest }: Settled,
   memory: MemoryOptions,
+  file: ModelProto,
 ): SessionOptions => {
-  const taken = { device, threads, deviceOutputs, requireDevice, spin, aside, inPlace, profile };
+  const exactIntegers = rest.exactIntegers ?? maySaturate(file);
+  const taken = { device, threads, deviceOutputs, requireDevice, spin, aside, inPlace, exactIntegers, profile };
   return { ...taken, ...memory, ...(arena !== undefined && { arena, arenaBytes: undefined }) };
 };
 
@@ -223,8 +226,9 @@ async function compileFor(whole: Graph, options: Settled & { readonly names: Rea
   const renamed = clashing(whole.outputs.keys(), new Set([...whole.inputs.map(inputName), ...fed.values()]));
   const written = renamed.size === 0 ? prepared : withOutputNames(prepared, renamed);
   const plain = graphToModel(written, { names, values, inputs: sizing });
-  const model = encodeModel(options.rewrite?.(plain) ?? plain);
-  const made = await cachedSession(runtime, model, sessionOptions(options, memoryOptions(prepared, convolves)));
+  const file = options.rewrite?.(plain) ?? plain;
+  const settings = sessionOptions(options, memoryOptions(prepared, convolves), file);
+  const made = await cachedSession(runtime, encodeModel(file), settings);
   const session = renamed.size === 0 ? made.session : new RenamingSession(made.session, renamed);
   const types = typesOf([...whole.inputs, ...prepared.inputs], fed);
   return new Executable({
@@ -253,7 +257,7 @@ async function openFile(
   const { runtime } = options;
   if (typeof source.file === "string" && !runtime.opensFiles)
     throw new SessionError(`engine: expected a model's bytes, got the path ${source.file}, which it cannot open here`);
-  const session = await runtime.createSession(source.file, { ...sessionOptions(options, memory), texts });
+  const session = await runtime.createSession(source.file, { ...sessionOptions(options, memory, source.proto), texts });
   let released: Promise<void> | undefined;
   return { session, release: () => (released ??= Promise.resolve(session[Symbol.asyncDispose]())) };
 }

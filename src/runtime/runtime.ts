@@ -41,6 +41,8 @@ export interface SessionOptions {
   readonly inPlace?: Readonly<Record<string, string>> | undefined;
   /** Whether runs leave this thread to others: each computes in another one, where the engine can, and those that are asked for meanwhile wait. */
   readonly aside?: boolean | undefined;
+  /** Whether products of 8-bit values have to be exact where the processor's fast ones saturate. */
+  readonly exactIntegers?: boolean | undefined;
   /** Whether inputs or outputs hold texts. */
   readonly texts?: boolean;
   /** Where the engine writes its profile (Node only). */

@@ -164,6 +164,25 @@ test("a layer that gains nothing stays in float32 and says so; one that is kept,
   );
 });
 
+test("weights of ops that a form is not for are named, and stay as they were", async () => {
+  const { file, feeds } = texts();
+  const data = { one: feeds, calibration: [feeds] };
+  const { model, layers } = await quantizeFile(file, data, { form: "int8-static", evenIfSlower: true });
+  assert.deepEqual(
+    layers.flatMap(({ op, reason }) => (op === "Gather" ? [reason] : [])),
+    ["int8-static has no form of Gather", "int8-static has no form of Gather"],
+  );
+  const [before, after] = [file, model].map((one) => new FileGraph(one).floatsOf("transformer.wpe.weight")?.data);
+  assert.deepEqual(after, before);
+  const image = images();
+  const dynamic = await quantizeFile(image.file, { one: image.feeds, calibration: [image.feeds] }, { form: "int8-dynamic" });
+  assert.ok(
+    dynamic.layers.some(
+      ({ op, form, reason }) => op === "Conv" && form === "float32" && reason === "int8-dynamic has no form of Conv",
+    ),
+  );
+});
+
 test("weights of a quantized decoder are found again by the paths of its parameters", async () => {
   const { file, feeds, model } = texts();
   const parameters = new Map([...model.state()].map(([path, { dims }]) => [path, dims] as const));

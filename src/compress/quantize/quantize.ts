@@ -7,7 +7,7 @@ import { activationShapes } from "../activations.js";
 import { FileGraph } from "../file-graph.js";
 import { folded } from "../fold.js";
 import type { Layer } from "../layers.js";
-import { layersOf, outputRows, widthsOf } from "../layers.js";
+import { constantShape, layerName, layersOf, outputRows, widthsOf } from "../layers.js";
 import type { Speedup } from "../timing.js";
 import { isFaster } from "../timing.js";
 import type { BlockedWeights } from "./blocks.js";
@@ -68,6 +68,23 @@ function candidates(graph: FileGraph, { form, blockSize = BLOCK_SIZE }: Quantize
   // A table of its own, such as that of positions, is not worth another kernel.
   const lookups = layers.filter((layer) => layer.kind === "lookup" && shared.has(layer.name) && fitsBlocks(layer, blockSize));
   return [...lookups, ...products];
+}
+
+/** The reason for which weights of an op stay as they were. */
+export const noForm = (form: Form, op: string): string => `${form} has no form of ${op}`;
+
+/** Weights of ops that a form is not for, which stay as they are: `ConvTranspose`, recurrent layers, tables of positions. */
+function others(graph: FileGraph, layers: readonly Layer[], { form }: QuantizeOptions): LayerResult[] {
+  const known = new Set(layers.map(({ weight }) => weight));
+  const found = new Map<string, LayerResult>();
+  for (const { opType, inputs } of graph.nodes)
+    for (const weight of inputs) {
+      const shape = known.has(weight) ? undefined : constantShape(graph, weight);
+      if (shape === undefined || shape.length < 2 || sizeOf(shape) < LEAST_NUMBERS) continue;
+      const name = layerName(weight);
+      found.set(weight, { name, op: opType, shape, form: "float32", reason: noForm(form, opType) });
+    }
+  return [...found.values()];
 }
 
 /** A form of a layer, made of its weights as refined. */
@@ -153,7 +170,8 @@ export async function planQuantization(source: ModelProto, data: QuantizeData, o
   const layers = candidates(graph, options);
   const inputs = layers.map(({ input }) => input);
   const shapes = await activationShapes(plain, inputs, data.one, onlyUse(options));
-  const alone: QuantizePlan = { plain, source, layers: await measured(graph, layers, shapes, options) };
+  const results = [...(await measured(graph, layers, shapes, options)), ...others(graph, layers, options)];
+  const alone: QuantizePlan = { plain, source, layers: results };
   const { form, evenIfSlower = false } = options;
   return evenIfSlower || !form.startsWith("int8-") ? alone : { ...alone, layers: await gaining(alone, data, options) };
 }

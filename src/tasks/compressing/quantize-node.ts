@@ -12,7 +12,7 @@ import { BLOCK_SIZE } from "../../compress/quantize/options.js";
 import type { LayerResult, Quantized } from "../../compress/quantize/quantize.js";
 import { LARGEST_CODE, largestCode } from "../../compress/quantize/saturation.js";
 import type { PromptForm } from "../../compress/quantize/stored.js";
-import { chosenLayers, finishQuantization, planQuantization } from "../../compress/quantize/quantize.js";
+import { chosenLayers, finishQuantization, noForm, planQuantization } from "../../compress/quantize/quantize.js";
 import { checkRefinement } from "../../compress/quantize/refine.js";
 import { mixedPrecision, sensitivities } from "../../compress/quantize/sensitivity.js";
 import { isDecoder } from "../../generate/index.js";
@@ -294,8 +294,7 @@ export async function quantizeRun(path: string, request: QuantizeRequest, contex
   const { quantized, parity, sensitivity: found } = await quantizedWithParity(source.file, settings, asked);
   line?.finish();
   if (quantized.prompt !== undefined) note(manyRows(quantized.prompt, writesText(source)));
-  if (quantized.layers.every((layer) => layer.form === "float32"))
-    note(`no layer is faster by ${form} for certain on this machine: the model stays in float32`, true);
+  sayWhatStays(quantized.layers, form, note);
   return await writeCompressed(
     {
       source,
@@ -309,6 +308,24 @@ export async function quantizeRun(path: string, request: QuantizeRequest, contex
     },
     context,
   );
+}
+
+/** Weights that are named one by one; the report has all. */
+const MOST_NAMED = 4;
+
+/** The first few, and how many more there are. */
+const named = (texts: readonly string[], between: string): string =>
+  [...texts.slice(0, MOST_NAMED), ...(texts.length > MOST_NAMED ? [`${texts.length - MOST_NAMED} more`] : [])].join(between);
+
+/** Names the weights that a form is not for, and says why where nothing is quantized. */
+function sayWhatStays(layers: readonly LayerResult[], form: Form, note: QuantizeContext["note"]): void {
+  const without = layers.filter(({ op, reason }) => reason === noForm(form, op));
+  const names = without.map(({ name, op }) => `${name} (${op})`);
+  if (names.length > 0) note(`${form} has no form of these weights, which stay in float32: ${named(names, ", ")}`);
+  if (layers.some((layer) => layer.form !== "float32")) return;
+  const reasons = layers.filter((layer) => !without.includes(layer)).map(({ name, reason = "" }) => `${name}: ${reason}`);
+  const why = reasons.length === 0 ? `it has no layer that ${form} is for` : named(reasons, "; ");
+  note(`the model stays in float32: ${why}`, true);
 }
 
 /** Says in which form many rows at once are computed, which for a model that writes are a prompt's. */
