@@ -2,7 +2,8 @@
  * @module Time and memory of a training, predicted before it begins and kept beside what was measured.
  */
 import { availableParallelism } from "node:os";
-import { Graph, inputsOf, isStatic } from "../../graph/index.js";
+import type { Node, Tensor } from "../../graph/index.js";
+import { Graph, inputsOf, isLeaf, isStatic } from "../../graph/index.js";
 import { resolveForUse } from "../../ops/index.js";
 import type { Machine } from "../../cost/index.js";
 import type { StepPrediction } from "../../cost/step-prediction.js";
@@ -61,9 +62,24 @@ function otherSessions(setup: TrainingSetup, device: Device, longest: number): n
   return sum(all) - longest;
 }
 
+/** The part of a graph in front of what hangs on values: how many boxes are kept is known to nobody before. */
+function knownPart(graph: Graph): Graph {
+  const beyond = new Set<Node>();
+  const ends = new Set<Tensor>();
+  const isBefore = (t: Tensor | null): t is Tensor => t !== null && !beyond.has(t.node);
+  for (const node of graph.nodes) {
+    if (node.inputs.every((t) => t === null || isBefore(t)) && node.outputs.every(({ shape }) => isStatic(shape))) continue;
+    beyond.add(node);
+    for (const t of node.inputs) if (isBefore(t) && !isLeaf(t.node)) ends.add(t);
+  }
+  if (beyond.size === 0) return graph;
+  for (const t of graph.outputs.values()) if (isBefore(t)) ends.add(t);
+  return new Graph(Object.fromEntries([...ends].map((t, i) => [`end${i}`, t])));
+}
+
 /**
  * Bytes that measuring takes beside a step: many rows at once, of the greatest length. Graphs whose sizes are known share the engine's arena, and the larger
- * one counts; one of free lengths has an arena of its own. None where a task measures by itself, or where sizes hang on values.
+ * one counts; one of free lengths has an arena of its own. None where a task measures by itself. What comes after sizes that hang on values is left out.
  */
 function measuringBytes(
   { task, prepared, model, training, buckets }: TrainingSetup,
@@ -77,10 +93,10 @@ function measuringBytes(
   const columns = inputsOf(task.inputs(context, Math.min(rowsAtOnce(task, info), validation.length)));
   const outputs = task.outputs(model, task.features(columns, context, model), columns, context);
   const graph = new Graph(resolveForUse(outputs));
-  // How many boxes are kept is known to nobody before.
-  if (graph.nodes.some((node) => node.outputs.some(({ shape }) => !isStatic(shape)))) return 0;
-  const { running, session } = usingBytes(graph, device);
-  return session + (buckets === undefined ? Math.max(0, running - roomBytes) : running);
+  const known = knownPart(graph);
+  const { running, session } = usingBytes(known, device);
+  const isShared = buckets === undefined && known === graph;
+  return session + (isShared ? Math.max(0, running - roomBytes) : running);
 }
 
 /** Predicts the step of a training: memory by its largest batches and by what measuring takes beside, time by the typical ones. */
