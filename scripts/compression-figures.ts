@@ -81,7 +81,7 @@ function hinton(): unknown {
     `train image-classification --data mnist --model mlp-1200 --augment crop:2 --epochs ${values["teacher-epochs"]} --lr 0.001 --no-check`,
   );
   const each = SEEDS.map((seed) => {
-    const settings = `--epochs 20 --lr 0.001 --seed ${seed}`;
+    const settings = `--epochs 40 --lr 0.001 --seed ${seed}`;
     const alone = descent(
       `student-alone-${seed}`,
       `train image-classification --data mnist --model mlp-800 ${settings} --no-check`,
@@ -103,6 +103,9 @@ function resnet(): unknown {
   return { before: whole.metrics.test, after: cut.metrics.test, compression: cut.compression };
 }
 
+/** Texts of the training rows that are left out, as those that need no labels. */
+const UNLABELLED = "unlabelled.csv";
+
 /** A part of SST-2 with fewer training rows, spread over all of them: its folder. */
 function fewerRows(count: number): string {
   const [from, to] = [join(process.env["DESCENT_DATA"] ?? "", "sst2"), path(`sst2-${count}`)];
@@ -115,11 +118,18 @@ function fewerRows(count: number): string {
     const kept =
       part === "train" ? Array.from({ length: count }, (_, i) => lines[Math.floor((i * lines.length) / count)]) : lines;
     writeFileSync(join(to, `${part}.tsv`), `${kept.join("\n")}\n`);
+    if (part !== "train") continue;
+    const labelled = new Set(kept);
+    const texts = lines
+      .filter((line) => !labelled.has(line))
+      .map((line) => line.split("\t").toSorted((a, b) => b.length - a.length)[0] ?? "");
+    const quoted = texts.map((each) => `"${each.replaceAll('"', '""')}"`);
+    writeFileSync(join(to, UNLABELLED), `text\n${quoted.join("\n")}\n`);
   }
   return to;
 }
 
-/** SST-2: a fine-tuned sentence encoder taught to half of its layers, and the same student alone. */
+/** SST-2: a fine-tuned sentence encoder taught to half of its layers, by texts without labels as well, and the same student alone. */
 function text(): unknown {
   const { init } = values;
   if (init === undefined) throw new Error("text: expected --init FOLDER, a sentence encoder");
@@ -127,7 +137,7 @@ function text(): unknown {
   const teacher = descent("sst2-teacher", `train text-classification --data ${data} --init ${init} --epochs 2 --no-check`);
   const each = SEEDS.map((seed) => {
     const own = `distill ${path("sst2-teacher")} --epochs 3 --seed ${seed}`;
-    const taught = descent(`half-${seed}`, `${own} --hidden 1 --attention 1`);
+    const taught = descent(`half-${seed}`, `${own} --unlabelled ${join(data, UNLABELLED)}`);
     const alone = descent(`half-alone-${seed}`, `${own} --alpha 0`);
     return { seed, taught: taught.metrics.test, alone: alone.metrics.test, compression: taught.compression };
   });
