@@ -6,35 +6,88 @@
  */
 import type { TensorData } from "../graph/index.js";
 import { DTYPES } from "../graph/index.js";
-import type { ModelProto, TensorProto } from "../onnx/index.js";
+import type { GraphProto, ModelProto, NodeProto, TensorProto } from "../onnx/index.js";
 import { encodeModel } from "../onnx/index.js";
 
 /** The largest weight of which two, times 255, fit 16 bits. */
 const LARGEST_IN_SEVEN_BITS = 64;
 
-/** Ops that the engine computes in integers, and those that it turns into such. */
-const INTEGER_OPS: ReadonlySet<string> = new Set([
-  "MatMulInteger",
-  "ConvInteger",
-  "QLinearMatMul",
-  "QLinearConv",
-  "QGemm",
-  "QAttention",
-  "MatMulIntegerToFloat",
-  "DynamicQuantizeMatMul",
-  "DequantizeLinear",
+/** Ops whose products are of 8-bit values, and where their weights stand among the inputs. */
+const INTEGER_OPS: ReadonlyMap<string, readonly number[]> = new Map([
+  ["MatMulInteger", [1]],
+  ["ConvInteger", [1]],
+  ["MatMulIntegerToFloat", [1]],
+  ["DynamicQuantizeMatMul", [1]],
+  ["DynamicQuantizeLSTM", [1, 2]],
+  ["QAttention", [1]],
+  ["QLinearMatMul", [3]],
+  ["QLinearConv", [3]],
+  ["QGemm", [3]],
 ]);
+
+/** Ops of floats that the engine turns into those of 8 bits where their inputs are dequantized. */
+const DEQUANTIZED_OPS: ReadonlySet<string> = new Set(["MatMul", "Gemm", "Conv"]);
+
+/** Ops that move values and keep them. */
+const MOVES: ReadonlySet<string> = new Set(["Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten"]);
 
 const isWithinSevenBits = ({ rawData, external }: TensorProto): boolean =>
   external === undefined &&
   new Int8Array(rawData.buffer, rawData.byteOffset, rawData.length).every((v) => Math.abs(v) <= LARGEST_IN_SEVEN_BITS);
 
-/** Tells whether a file has products of 8-bit values that may saturate: all but those of constants within 7 bits, as `quantize` rounds them where it has to. */
+/** The value of a node that is a constant. */
+function constantOf({ opType, attributes }: NodeProto): TensorProto | undefined {
+  const value = opType === "Constant" ? attributes.find(({ name }) => name === "value") : undefined;
+  return value?.type === "tensor" ? value.value : undefined;
+}
+
+/** Graphs that stand in a graph's nodes, and itself. */
+const withBodies = (graph: GraphProto): GraphProto[] => [
+  graph,
+  ...graph.nodes.flatMap(({ attributes }) => attributes.flatMap((a) => (a.type === "graph" ? withBodies(a.value) : []))),
+];
+
+/**
+ * Tells whether a file has products of 8-bit values that may saturate: all but those whose weights are constants within 7 bits, as `quantize` rounds them where it has to,
+ * or unsigned, which the engine multiplies exactly. Branches and loops count; of weights that are fed, computed or stand in functions the worst is expected.
+ */
 export function maySaturate({ graph, functions }: ModelProto): boolean {
-  const nodes = [...graph.nodes, ...functions.flatMap((one) => one.nodes)];
-  if (!nodes.some(({ opType }) => INTEGER_OPS.has(opType))) return false;
-  const weights = graph.initializers.filter(({ dataType, dims }) => dataType === DTYPES.int8.onnx && dims.length > 1);
-  return weights.length === 0 || !weights.every(isWithinSevenBits);
+  const isInteger = ({ opType }: NodeProto): boolean => INTEGER_OPS.has(opType) || opType === "DequantizeLinear";
+  if (functions.some(({ nodes }) => nodes.some(isInteger))) return true;
+  const graphs = withBodies(graph);
+  const nodes = graphs.flatMap((one) => one.nodes);
+  if (!nodes.some(isInteger)) return false;
+  const constants = new Map(graphs.flatMap(({ initializers }) => initializers.map((each) => [each.name, each])));
+  const makers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node])));
+
+  const constantNamed = (name: string): TensorProto | undefined => {
+    const node = makers.get(name);
+    return constants.get(name) ?? (node && constantOf(node));
+  };
+  const isUnsigned = ({ opType, inputs: [, , zero = ""], attributes }: NodeProto): boolean =>
+    opType === "DynamicQuantizeLinear" ||
+    (opType === "QuantizeLinear" &&
+      (zero === ""
+        ? attributes.every(({ name }) => name !== "output_dtype")
+        : constantNamed(zero)?.dataType === DTYPES.uint8.onnx));
+  const isExact = (name: string): boolean => {
+    const constant = constantNamed(name);
+    if (constant !== undefined) return constant.dataType !== DTYPES.int8.onnx || isWithinSevenBits(constant);
+    const node = makers.get(name);
+    if (node === undefined) return false;
+    return MOVES.has(node.opType) ? isExact(node.inputs[0] ?? "") : isUnsigned(node);
+  };
+  /** Values that were 8 bits are taken as such; floats are multiplied as floats. */
+  const isExactOrFloat = (name: string): boolean => {
+    const node = makers.get(name);
+    if (node !== undefined && MOVES.has(node.opType)) return isExactOrFloat(node.inputs[0] ?? "");
+    return node?.opType !== "DequantizeLinear" || isExact(node.inputs[0] ?? "");
+  };
+  return !nodes.every(({ opType, inputs }) =>
+    DEQUANTIZED_OPS.has(opType)
+      ? isExactOrFloat(inputs[1] ?? "")
+      : (INTEGER_OPS.get(opType) ?? []).every((at) => isExact(inputs[at] ?? "")),
+  );
 }
 
 const [ROWS, INNER, COLUMNS] = [8, 64, 16];

@@ -9,6 +9,7 @@ import type { ModelProto } from "../../onnx/index.js";
 import { encodeModel, graphToModel, OnnxModel } from "../../onnx/index.js";
 import { lowerGraph, resolveForUse } from "../../ops/index.js";
 import { compile } from "../../runtime/index.js";
+import { maySaturate } from "../../runtime/integer-products.js";
 import { Random } from "../../util/random.js";
 import type { Feeds } from "../activations.js";
 import { deviation } from "../certificate.js";
@@ -147,6 +148,19 @@ for (const form of ["int8-static", "int8-dynamic", "int8", "int4"] as const)
       const given = deviation(await answer(graph.model(), feeds), await answer(made.model, feeds));
       assert.ok(made.layers.some((each) => each.form === form));
       assert.ok(given.relativeError <= 0.02, `${name}: relative error ${given.relativeError}`);
+    }
+  });
+
+for (const form of ["int8-static", "int8-dynamic"] as const)
+  test(`${form}: a file whose weights were kept within 7 bits needs no exact products, one of 8 bits does`, async () => {
+    const { file, feeds } = form === "int8-static" ? images() : texts();
+    const data = { one: feeds, calibration: [feeds] };
+    for (const [largestCode, expected] of [
+      [63, false],
+      [127, true],
+    ] as const) {
+      const { model } = await quantizeFile(file, data, { form, largestCode, evenIfSlower: true });
+      assert.equal(maySaturate(model), expected, `weights up to ${largestCode}`);
     }
   });
 
