@@ -49,7 +49,8 @@ const withBodies = (graph: GraphProto): GraphProto[] => [
 
 /**
  * Tells whether a file has products of 8-bit values that may saturate: all but those whose weights are constants within 7 bits, as `quantize` rounds them where it has to,
- * or unsigned, which the engine multiplies exactly. Branches and loops count; of weights that are fed, computed or stand in functions the worst is expected.
+ * or unsigned, which the engine multiplies exactly. Branches and loops count; of weights that are fed, computed or stand in functions the worst is expected. The
+ * engine has exact kernels for constants of the same graph alone: weights that are fed, or that a branch takes from outside, saturate nevertheless.
  */
 export function maySaturate({ graph, functions }: ModelProto): boolean {
   const isInteger = ({ opType }: NodeProto): boolean => INTEGER_OPS.has(opType) || opType === "DequantizeLinear";
