@@ -112,7 +112,8 @@ function memoryOptions(prepared: Graph, convolves: boolean): Pick<SessionOptions
   const sizes = resultSizes(prepared);
   const total = sum(sizes);
   const arena = convolves ? sizes.some((bytes) => bytes >= CONVOLVING_ARENA_BYTES) : total >= ARENA_BYTES;
-  const isKnown = prepared.nodes.every((node) => node.outputs.every((t) => isStatic(t.shape)));
+  // Sizes that hang on values come last, and are small: boxes that are kept, of all that were scored.
+  const isKnown = prepared.inputs.every((t) => isStatic(t.shape));
   return { arena, arenaBytes: arena && isKnown ? total : undefined, memoryPattern: total < PATTERN_BYTES };
 }
 

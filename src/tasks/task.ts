@@ -283,6 +283,8 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   readonly reads?: Pick<LoadOptions, "pairs" | "tableOf" | "quantity" | "boxTables">;
   /** Returns the options that data for this model must be loaded with: images of its size. */
   loading?(info: I): Pick<LoadOptions, "imageShape">;
+  /** Bytes that rows of a part keep in memory once they were read: decoded images, where a task reads files as it goes. */
+  keptBytes?(info: I, rows: number): number;
   /**
    * Parameters some of whose axes follow the data, by path: a training that starts from another run of the task takes these over by the names of features
    * and classes, not by their positions. `modelName` is the name of the choice that the model was built by.

@@ -232,7 +232,10 @@ class Loop {
     const { state, loader, callbacks = [], monitor, evaluate } = this.#options;
     const train = Object.fromEntries(Object.entries(this.#sums).map(([name, sum]) => [name, sum / this.#summed]));
     const learningRate = state.learningRate;
+    // A step's memory and measuring's follow each other so, and do not lie side by side.
+    state.runtime.releaseUnused?.();
     const validation = await evaluate?.();
+    state.runtime.releaseUnused?.();
     if (validation !== undefined) observe(state, validation);
     const isBest = this.#takeBest(monitor === undefined ? undefined : (validation ?? train)[monitor.metric]);
     this.#sums = {};

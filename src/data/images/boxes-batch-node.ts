@@ -10,7 +10,7 @@ import { Random } from "../../util/random.js";
 import type { Batch, Dataset } from "../dataset.js";
 import type { BatchRequest } from "../loader.js";
 import type { BoxBatchOptions } from "./boxes.js";
-import { BOX_COLUMNS } from "./boxes.js";
+import { BOX_COLUMNS, KEPT_BYTES } from "./boxes.js";
 import { imageName, imageSource } from "./encoded.js";
 
 /** An image that fits, and the factor that it was made smaller or larger by. */
@@ -19,8 +19,7 @@ interface Fitted {
   readonly factor: number;
 }
 
-/** Decoded images that a thread keeps of its data set, so that each is decoded once where they fit. */
-const KEPT_BYTES = 512 * 2 ** 20;
+/** A thread's decoded images. */
 const kept = new WeakMap<Dataset, Map<number, Fitted>>();
 
 /** Rows of a part that are not padding. */

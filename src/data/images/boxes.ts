@@ -6,6 +6,9 @@ import type { BoxAugmentation } from "../../vision/index.js";
 /** Numbers of a row of `boxes`: corners in pixels of the image, the class, and 1 for a crowd. */
 export const BOX_COLUMNS = 6;
 
+/** Bytes of decoded images that a thread keeps of a part, so that each is decoded once where they fit. */
+export const KEPT_BYTES = 512 * 2 ** 20;
+
 export interface BoxBatchOptions {
   /** [C, H, W] of the model's input. */
   readonly shape: readonly number[];

@@ -78,8 +78,8 @@ function knownPart(graph: Graph): Graph {
 }
 
 /**
- * Bytes that measuring takes beside a step: many rows at once, of the greatest length. Graphs whose sizes are known share the engine's arena, and the larger
- * one counts; one of free lengths has an arena of its own. None where a task measures by itself. What comes after sizes that hang on values is left out.
+ * Bytes that measuring takes beside a step: many rows at once, of the greatest length. Graphs whose inputs are of known sizes share the engine's arena in turns, and
+ * the larger one counts; one of free lengths has an arena of its own. None where a task measures by itself. What comes after sizes that hang on values is left out.
  */
 function measuringBytes(
   { task, prepared, model, training, buckets }: TrainingSetup,
@@ -93,10 +93,15 @@ function measuringBytes(
   const columns = inputsOf(task.inputs(context, Math.min(rowsAtOnce(task, info), validation.length)));
   const outputs = task.outputs(model, task.features(columns, context, model), columns, context);
   const graph = new Graph(resolveForUse(outputs));
-  const known = knownPart(graph);
-  const { running, session } = usingBytes(known, device);
-  const isShared = buckets === undefined && known === graph;
-  return session + (isShared ? Math.max(0, running - roomBytes) : running);
+  const { running, session } = usingBytes(knownPart(graph), device);
+  return session + (buckets === undefined ? Math.max(0, running - roomBytes) : running);
+}
+
+/** Bytes of rows that are kept once they were read, by the threads that read for training and for measuring. */
+function keptBytes({ task, prepared, batchSize, totalSteps }: TrainingSetup): number {
+  const { info, train, validation } = prepared;
+  const seen = Math.min(train.length, totalSteps * batchSize);
+  return sum([seen, validation.length].map((rows) => task.keptBytes?.(info, rows) ?? 0));
 }
 
 /** Predicts the step of a training: memory by its largest batches and by what measuring takes beside, time by the typical ones. */
@@ -105,7 +110,8 @@ export async function predictTraining(setup: TrainingSetup, device: Device, note
   const before = process.memoryUsage().rss;
   const cost = measureStep(step, trainingTypes(setup, passSize), device);
   const sessions = otherSessions(setup, device, cost.sessionBytes);
-  const peakMemoryMiB = (before + cost.bytes + sessions + measuringBytes(setup, device, cost)) / 2 ** 20;
+  const beside = sessions + measuringBytes(setup, device, cost) + keptBytes(setup);
+  const peakMemoryMiB = (before + cost.bytes + beside) / 2 ** 20;
   const machine = await machineFor(setup, cost, device, note);
   if (machine === undefined) return { peakMemoryMiB };
   const { seconds } = measureStep(step, trainingTypes(typicalSetup(setup), passSize), device, machine);

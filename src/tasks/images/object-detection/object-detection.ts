@@ -2,11 +2,12 @@
  * @module Object detection: where things are in an image, and what they are. A one-stage detector learns boxes and classes; its use,
  * and its ONNX file, end in non-maximum suppression, so that what comes out is a list of objects.
  */
+import { KEPT_BYTES } from "../../../data/images/boxes.js";
 import type { Batch, Dataset } from "../../../data/index.js";
 import { BOX_COLUMNS, boxCollate } from "../../../data/index.js";
 import type { LoadedData } from "../../../data/node.js";
 import type { Dim, Tensor, TensorData } from "../../../graph/index.js";
-import { constant, elementAt, fromNumbers } from "../../../graph/index.js";
+import { constant, elementAt, fromNumbers, sizeOf } from "../../../graph/index.js";
 import { taskAlignedLoss } from "../../../losses/index.js";
 import type { DetectedBox, DetectionReport, TrueBox, Metrics } from "../../../metrics/index.js";
 import { DetectionMetric } from "../../../metrics/index.js";
@@ -216,6 +217,7 @@ export const objectDetection: Task<DetectionInfo> = {
     factor: { shape: [batch], dtype: "float32" },
   }),
   loading: imageLoading,
+  keptBytes: ({ imageShape }, rows) => Math.min(KEPT_BYTES, rows * sizeOf(imageShape)),
   preprocessing: (info) => ({
     ...imagePreprocessing(info),
     resize: "fit: the whole image in the upper left corner, its proportions kept",
