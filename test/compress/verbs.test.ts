@@ -119,6 +119,33 @@ test("prune: the vectors of words, which explanations are about", async () => {
   assert.match(stdout, /"label": "good"/);
 });
 
+test("prune: layers too narrow to be faster go whole, those that are missed least; the others in widths that the machine computes at once", async () => {
+  await descent("train image-classification --data digits --model resnet-20-cifar --steps 20 --no-check --quiet --out residual");
+  const { stderr } = await descent(
+    "prune residual --macs 0.47 --multiple-of 16 --cuts gradual --rounds 2 --steps 6 --out shallow",
+  );
+  assert.match(stderr, /no more than 16 units would be no faster with fewer: cut out whole, layer1\.\d, layer1\.\d/);
+  const { layers, multiplyAdds, widths } = summaryOf("shallow").compression as {
+    readonly layers: readonly string[];
+    readonly multiplyAdds: { readonly before: number; readonly after: number };
+    readonly widths: readonly { readonly path: string; readonly before: number; readonly after: number }[];
+  };
+  assert.ok(layers.length === 2 && layers.every((layer) => layer.startsWith("layer1.")), layers.join());
+  assert.ok(multiplyAdds.after <= 0.47 * multiplyAdds.before);
+  const { initializers } = decodeModel(readFileSync(path("shallow", "model.onnx")), "shallow").graph;
+  const left = new Map(initializers.map(({ name, dims }) => [name, dims] as const));
+  const inner = widths.filter(({ path: name }) => /layer\d\.\d\.conv1/.test(name));
+  assert.equal(inner.length, 9);
+  for (const { path: name, after } of inner) {
+    assert.equal(after, left.get(name)?.[0] ?? 0, name);
+    assert.equal(after % 16, 0, name);
+  }
+  await assertMeasuredAgain("shallow");
+  const narrow = await descent("prune residual --parameters 0.2 --multiple-of 64 --no-fine-tune --out narrow");
+  assert.match(narrow.stderr, /no more than 64 units are made narrower too, which makes them smaller, not faster/);
+  assert.ok(summaryOf("narrow").parameters <= 0.2 * summaryOf("residual").parameters);
+});
+
 test("prune: a pruned run is pruned further, in rounds", async () => {
   await descent(
     "prune half --parameters 0.6 --cuts gradual --rounds 2 --importance taylor --multiple-of 1 --steps 40 --out quarter",

@@ -8,8 +8,10 @@ import type { Kept } from "./cut.js";
 export interface Selection {
   /** Scores are compared within each group, or, divided by the group's mean, over all groups. */
   readonly scope: "layer" | "global";
-  /** Numbers of units that stay are multiples of this, where a group is wider; widths that kernels like. */
+  /** Numbers of units that stay are multiples of this; widths that kernels like. */
   readonly multipleOf?: number;
+  /** The same for groups that are no wider than that. Left out, they stay whole: narrower, they would be no faster. */
+  readonly narrow?: number;
 }
 
 /** A group with the score of each unit. */
@@ -22,9 +24,9 @@ export interface ScoredGroup {
 const ranked = (scores: Float64Array): number[] =>
   Array.from(scores, (_, i) => i).sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b);
 
-/** The nearest count that fits: a multiple where the group has room for it, at least 1, at most all. */
-function fitting(count: number, units: number, { multipleOf = 1 }: Selection): number {
-  const step = multipleOf < units ? multipleOf : 1;
+/** The nearest count that fits: a multiple, at least one of them, at most all. */
+function fitting(count: number, units: number, { multipleOf = 1, narrow = multipleOf }: Selection): number {
+  const step = multipleOf < units ? multipleOf : narrow;
   const rounded = Math.max(step, Math.round(count / step) * step);
   return Math.min(units, rounded);
 }

@@ -7,7 +7,7 @@ import type { Kept } from "../../compress/prune/cut.js";
 import { cutting, cutUnits, weightCuts } from "../../compress/prune/cut.js";
 import type { ImportanceSources } from "../../compress/prune/importance.js";
 import { unitScores } from "../../compress/prune/importance.js";
-import { droppingLayers, findLayers } from "../../compress/prune/layers.js";
+import { droppingLayers } from "../../compress/prune/layers.js";
 import type { ScoredGroup, Selection } from "../../compress/prune/select.js";
 import { selectForCost, selectUnits } from "../../compress/prune/select.js";
 import type { Couplings } from "../../compress/prune/coupling.js";
@@ -22,6 +22,8 @@ import { ConfigError } from "../../util/errors.js";
 import type { TaskContext, TaskInfo } from "../task.js";
 import { meanActivations } from "./activations-node.js";
 import type { Judge } from "./judge-node.js";
+import type { LayerChoice } from "./layer-choice-node.js";
+import { layerPaths, leastMissed, narrowLayers } from "./layer-choice-node.js";
 import type { RankChange } from "./low-rank-node.js";
 import { lowRank } from "./low-rank-node.js";
 import type { PruneOptions } from "./prune-options.js";
@@ -116,22 +118,63 @@ function costIn(couplings: Couplings, { parameters }: PruneOptions): (kept: Kept
   };
 }
 
-/** Refuses a target that would remove all units of a layer. */
-function checkReach(smaller: SmallerModel, target: number, multipleOf: number, options: PruneOptions): void {
-  const { couplings, groups } = groupsOf(smaller.named.graph);
-  const scored = prunable(groups, smaller.named.paths, options).map((group) => ({
-    group,
-    scores: new Float64Array(group.units),
-  }));
+/** The least share of a model's cost that a choice of units can leave. */
+function leastShare({ named }: SmallerModel, selection: Selection, options: PruneOptions): number {
+  const { couplings, groups } = groupsOf(named.graph);
+  const scored = prunable(groups, named.paths, options).map((group) => ({ group, scores: new Float64Array(group.units) }));
   const costOf = costIn(couplings, options);
-  const least = costOf(selectUnits(scored, 0, { scope: "layer", multipleOf })) / costOf(new Map());
+  return costOf(selectUnits(scored, 0, { ...selection, scope: "layer" })) / costOf(new Map());
+}
+
+/** Refuses a target that would remove all units of a layer. */
+function checkReach(smaller: SmallerModel, target: number, selection: Selection, options: PruneOptions): void {
+  const least = leastShare(smaller, selection, options);
   if (least <= target) return;
+  const { multipleOf = 1 } = selection;
   const what = options.parameters === undefined ? "--macs" : "--parameters";
   const units = multipleOf > 1 ? `the ${multipleOf} units that this machine computes at once (--multiple-of)` : "one unit";
   throw new ConfigError(
     `${what} ${target}: expected a target that leaves ${units} of each layer, which is ${least.toFixed(3)}, got less`,
   );
 }
+
+/** How a target is reached: layers that go as a whole, the rest of the model, the share of its cost that is to be left, and the choice of units in it. */
+interface Reach {
+  readonly layers: readonly string[];
+  readonly smaller: SmallerModel;
+  readonly target: number;
+  readonly selection: Selection;
+}
+
+/**
+ * Settles how a target is reached in widths that this machine computes at once. Layers that are no wider gain no time from fewer units: where the others are not enough,
+ * whole ones of them go, as large a share of them as of the rest; where that is not enough either, or parameters are the target, they are made narrower nevertheless.
+ */
+async function reachFor(p: Pruning, { smaller, target, selection }: Omit<Reach, "layers">): Promise<Reach> {
+  const { base, rows, options, training, note } = p;
+  const { multipleOf = 1 } = selection;
+  if (multipleOf === 1 || leastShare(smaller, selection, options) <= target) return { layers: [], smaller, target, selection };
+  const narrow = options.parameters === undefined ? narrowLayers(smaller, multipleOf) : [];
+  const context = smaller.trainingContext;
+  const first = Math.max(1, Math.round(narrow.length * (1 - target)));
+  const order = narrow.length < 2 ? [] : await leastMissed({ base, rows, context, ...used(training) }, narrow, narrow.length - 1);
+  for (let count = first; count <= order.length; count++) {
+    const layers = order.slice(0, count);
+    const rest = new SmallerModel(base, [...smaller.rewrites, droppingLayers(layers)], context);
+    const left = (target * smaller.multiplyAdds()) / rest.multiplyAdds();
+    if (left >= 1 || leastShare(rest, selection, options) > left) continue;
+    note(`layers of no more than ${multipleOf} units would be no faster with fewer: cut out whole, ${layers.join(", ")}`);
+    return { layers, smaller: rest, target: left, selection };
+  }
+  note(`layers of no more than ${multipleOf} units are made narrower too, which makes them smaller, not faster`);
+  return { layers: [], smaller, target, selection: { ...selection, narrow: 1 } };
+}
+
+/** Where a model is measured. */
+const used = ({ device, threads }: SmallTraining): Pick<LayerChoice, "device" | "threads"> => ({
+  device: device ?? "cpu",
+  threads,
+});
 
 /** Gathers what units are ranked by. */
 async function sourcesFor(
@@ -163,7 +206,7 @@ async function cutOnce(
   smaller: SmallerModel,
   weights: ReadonlyMap<string, TensorData>,
   share: number,
-  multipleOf: number,
+  selection: Selection,
 ): Promise<Rewrite> {
   const { options } = p;
   const { couplings, groups } = groupsOf(smaller.named.graph);
@@ -175,7 +218,6 @@ async function cutOnce(
     scores: unitScores(group, options.importance, sources, isScale),
   }));
   const costOf = costIn(couplings, options);
-  const selection: Selection = { scope: options.scope, multipleOf };
   const kept = selectForCost(scored, selection, costOf, share * costOf(new Map())) ?? selectUnits(scored, 0, selection);
   return cutting(weightCuts(couplings, kept, smaller.named.paths));
 }
@@ -189,9 +231,9 @@ export function sharesOf(target: number, { cuts, rounds }: Pick<PruneOptions, "c
   return left.map((share, i) => share / (left[i - 1] ?? 1));
 }
 
-/** Chooses the layers to cut, so that the remaining ones are spread over the model. ConfigError for more layers than there are. */
-function droppedLayers(smaller: SmallerModel, staying: number): string[] {
-  const found = [...new Set(findLayers(smaller.named.graph).map(({ path }) => path))];
+/** Chooses the layers to cut out. ConfigError for more layers than there are. */
+async function droppedLayers({ base, rows, training }: Pruning, whole: SmallerModel, staying: number): Promise<string[]> {
+  const found = layerPaths(whole);
   if (found.length < 2)
     throw new ConfigError(
       `--layers ${staying}: expected a model with several layers that can be removed, got ${found.length === 0 ? "none" : "one"}`,
@@ -200,18 +242,26 @@ function droppedLayers(smaller: SmallerModel, staying: number): string[] {
     throw new ConfigError(
       `--layers: expected fewer than the ${found.length} layers that can be removed (${found.join(", ")}), got ${staying}`,
     );
-  const kept = new Set(Array.from({ length: staying }, (_, i) => Math.floor((i * found.length) / staying)));
-  return found.filter((_, i) => !kept.has(i));
+  return leastMissed({ base, rows, context: whole.trainingContext, ...used(training) }, found, found.length - staying);
 }
 
-/** Widths by the first weight of each group. */
-const widthsOf = ({ named }: SmallerModel): Map<string, number> =>
-  new Map(
-    groupsOf(named.graph).groups.map(({ axes, units }) => [
-      axes.map(({ tensor }) => named.paths.get(tensor)).find((path) => path !== undefined) ?? "",
-      units,
-    ]),
-  );
+/** Widths before and after by the first weight of each group: the group that is left of one is that which has most of its axes. */
+function widths(whole: SmallerModel, smaller: SmallerModel): PrunedGroup[] {
+  const named = ({ named: { graph, paths } }: SmallerModel) =>
+    groupsOf(graph).groups.map(({ axes, units }) => {
+      const known = axes.flatMap(({ tensor, axis }) => (paths.has(tensor) ? [{ path: paths.get(tensor) as string, axis }] : []));
+      return { units, path: known[0]?.path ?? "", axes: new Set(known.map(({ path, axis }) => `${path} ${axis}`)) };
+    });
+  const left = named(smaller);
+  return named(whole).map(({ path, units, axes }) => {
+    const shares = left.map((each) => {
+      const common = [...axes].filter((axis) => each.axes.has(axis)).length;
+      return common / (axes.size + each.axes.size - common);
+    });
+    const most = Math.max(0, ...shares);
+    return { path, before: units, after: most === 0 ? 0 : (left[shares.indexOf(most)]?.units ?? 0) };
+  });
+}
 
 /**
  * Prunes a model, in rounds where the schedule has several, and trains after each cut.
@@ -222,20 +272,27 @@ export async function prune(p: Pruning): Promise<Pruned> {
   const { base, config, rows, options, note } = p;
   const context = trainingContextOf(base.task, base.info, config, rows, p.training);
   const whole = new SmallerModel(base, [], context);
-  const layers = options.layers === undefined ? [] : droppedLayers(whole, options.layers);
-  let rewrites: Rewrite[] = layers.length === 0 ? [] : [droppingLayers(layers)];
-  let smaller = new SmallerModel(base, rewrites, context);
-  let { weights } = smaller;
+  const chosen = options.layers === undefined ? [] : await droppedLayers(p, whole, options.layers);
   const before = whole.multiplyAdds();
-  if (options.sparsity !== undefined) return sparse(p, smaller, layers, options.sparsity);
-  const target = options.macs ?? options.parameters;
-  const block = target === undefined ? 1 : (options.multipleOf ?? (await widthStep(whole.named.graph, note)));
-  if (target !== undefined) checkReach(smaller, target, block, options);
-  const shares = target === undefined ? [1] : sharesOf(target, options);
+  const dropped = new SmallerModel(base, chosen.length === 0 ? [] : [droppingLayers(chosen)], context);
+  if (options.sparsity !== undefined) return sparse(p, dropped, chosen, options.sparsity);
+  const asked = options.macs ?? options.parameters;
+  const block = asked === undefined ? 1 : (options.multipleOf ?? (await widthStep(whole.named.graph, note)));
+  const reach = await reachFor(p, {
+    smaller: dropped,
+    target: asked ?? 1,
+    selection: { scope: options.scope, multipleOf: block },
+  });
+  const { target, selection } = reach;
+  const layers = [...chosen, ...reach.layers];
+  let { smaller } = reach;
+  let { rewrites, weights } = smaller;
+  if (asked !== undefined) checkReach(smaller, target, selection, options);
+  const shares = asked === undefined ? [1] : sharesOf(target, options);
   let ranks: readonly RankChange[] = [];
   for (const [round, share] of shares.entries()) {
-    if (target !== undefined) {
-      const rewrite = await cutOnce(p, smaller, weights, share, block);
+    if (asked !== undefined) {
+      const rewrite = await cutOnce(p, smaller, weights, share, selection);
       rewrites = [...rewrites, rewrite];
       weights = rewrite.weights(weights);
       smaller = new SmallerModel(base, rewrites, context);
@@ -259,10 +316,8 @@ export async function prune(p: Pruning): Promise<Pruned> {
     const length = options.cuts === "gradual" ? 1 / shares.length : 1;
     weights = (await trainSmaller(smaller, config, rows, shortened(p.training, length), p.control, { weights: begin })).weights;
   }
-  const [wide, narrow] = [widthsOf(whole), widthsOf(smaller)];
-  const groups = [...wide].map(([path, width]): PrunedGroup => ({ path, before: width, after: narrow.get(path) ?? 0 }));
   const macs = { before, after: smaller.multiplyAdds() };
-  return { smaller, weights, groups, layers, macs, ranks: ranks.length === 0 ? undefined : ranks };
+  return { smaller, weights, groups: widths(whole, smaller), layers, macs, ranks: ranks.length === 0 ? undefined : ranks };
 }
 
 /** Shares of the energy that are tried for a budget. */
