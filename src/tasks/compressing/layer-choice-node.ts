@@ -32,7 +32,10 @@ export interface LayerChoice {
 /** Paths of the layers that can be cut out, in order. */
 export const layerPaths = ({ named }: SmallerModel): string[] => [...new Set(findLayers(named.graph).map(({ path }) => path))];
 
-/** What a model without these layers loses: its loss, or the metric that its trainings are judged by, the smaller the better; undefined where the task measures neither. */
+/**
+ * Measures a model without these layers: its loss, or the metric that its trainings are judged by, the smaller the better.
+ * Undefined where the task measures neither.
+ */
 async function lossWithout(
   { base, rows, context, device, threads }: LayerChoice,
   gone: readonly string[],
