@@ -200,16 +200,19 @@ async function sourcesFor(
   return plain;
 }
 
-/** Chooses the cut of one round: the widest one that costs no more than the target. */
+/** Chooses the cut of one round: the widest one that costs no more than `most`. */
 async function cutOnce(
   p: Pruning,
   smaller: SmallerModel,
   weights: ReadonlyMap<string, TensorData>,
-  share: number,
+  most: number,
   selection: Selection,
 ): Promise<Rewrite> {
   const { options } = p;
   const { couplings, groups } = groupsOf(smaller.named.graph);
+  const costOf = costIn(couplings, options);
+  // Widths come in steps, so that a round before may have cut as much as this one may leave.
+  if (costOf(new Map()) <= most) return cutting(weightCuts(couplings, new Map(), smaller.named.paths));
   const chosen = prunable(groups, smaller.named.paths, options);
   const sources = await sourcesFor(p, smaller, weights, couplings, chosen);
   const isScale = scalesOf(couplings);
@@ -217,18 +220,16 @@ async function cutOnce(
     group,
     scores: unitScores(group, options.importance, sources, isScale),
   }));
-  const costOf = costIn(couplings, options);
-  const kept = selectForCost(scored, selection, costOf, share * costOf(new Map())) ?? selectUnits(scored, 0, selection);
+  const kept = selectForCost(scored, selection, costOf, most) ?? selectUnits(scored, 0, selection);
   return cutting(weightCuts(couplings, kept, smaller.named.paths));
 }
 
-/** The factor by which each round lowers the cost: cubic after Zhu and Gupta 2017 (arXiv:1710.01878), or equal ones. */
+/** The share of the cost that is left after each round: cubic after Zhu and Gupta 2017 (arXiv:1710.01878), or less by equal factors. */
 export function sharesOf(target: number, { cuts, rounds }: Pick<PruneOptions, "cuts" | "rounds">): number[] {
   const count = cuts === "one-shot" ? 1 : (rounds ?? FEW_ROUNDS);
-  const left = Array.from({ length: count }, (_, i) =>
+  return Array.from({ length: count }, (_, i) =>
     cuts === "gradual" ? target + (1 - target) * (1 - (i + 1) / count) ** 3 : target ** ((i + 1) / count),
   );
-  return left.map((share, i) => share / (left[i - 1] ?? 1));
 }
 
 /** Chooses the layers to cut out. ConfigError for more layers than there are. */
@@ -289,10 +290,11 @@ export async function prune(p: Pruning): Promise<Pruned> {
   let { rewrites, weights } = smaller;
   if (asked !== undefined) checkReach(smaller, target, selection, options);
   const shares = asked === undefined ? [1] : sharesOf(target, options);
+  const cost = costIn(groupsOf(smaller.named.graph).couplings, options)(new Map());
   let ranks: readonly RankChange[] = [];
   for (const [round, share] of shares.entries()) {
     if (asked !== undefined) {
-      const rewrite = await cutOnce(p, smaller, weights, share, selection);
+      const rewrite = await cutOnce(p, smaller, weights, share * cost, selection);
       rewrites = [...rewrites, rewrite];
       weights = rewrite.weights(weights);
       smaller = new SmallerModel(base, rewrites, context);
