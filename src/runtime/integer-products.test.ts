@@ -51,6 +51,11 @@ const body = (...graph: readonly NodeProto[]): AttributeProto => ({
 const product = nodeProto("MatMulInteger", ["x", "w"], ["y"]);
 const dequantized = [nodeProto("DequantizeLinear", ["w", "scale"], ["d"]), nodeProto("MatMul", ["a", "d"], ["y"])];
 const onTheFly = (zero: string): NodeProto[] => [nodeProto("QuantizeLinear", ["float", "scale", zero], ["w"]), ...dequantized];
+const behind = (op: string, scale: string, move = "Identity"): NodeProto[] => [
+  nodeProto("DequantizeLinear", ["q", scale], ["d"]),
+  nodeProto(move, ["d"], ["moved"]),
+  nodeProto(op, ["moved", "float"], ["y"]),
+];
 
 const FILES: readonly (readonly [string, ModelProto, boolean])[] = [
   ["weights in a Constant node", file([nodeProto("Constant", [], ["w"], [value(wide)]), product]), true],
@@ -63,6 +68,10 @@ const FILES: readonly (readonly [string, ModelProto, boolean])[] = [
   ["wide numbers that are no weights", file([product], narrow, { ...wide, name: "table" }), false],
   ["dequantized weights", file(dequantized, wide), true],
   ["dequantized narrow weights", file(dequantized, narrow), false],
+  ["floats behind dequantized values", file(behind("Conv", "scale"), { ...wide, name: "scale", dims: [] }), true],
+  ["the same, moved", file(behind("Gemm", "scale", "Flatten"), { ...wide, name: "scale", dims: [] }), true],
+  ["the same with a scale for each channel", file(behind("Conv", "scale"), { ...wide, name: "scale", dims: [2] }), false],
+  ["a product of floats behind such", file(behind("MatMul", "scale"), { ...wide, name: "scale", dims: [] }), false],
   ["moved weights", file([nodeProto("Transpose", ["v"], ["w"]), product], { ...wide, name: "v" }), true],
   ["weights quantized on the fly", file(onTheFly("zero"), { ...narrow, name: "zero" }), true],
   ["unsigned ones quantized on the fly", file(onTheFly(""), { ...narrow, name: "zero" }), false],

@@ -26,7 +26,10 @@ const INTEGER_OPS: ReadonlyMap<string, readonly number[]> = new Map([
 ]);
 
 /** Ops of floats that the engine turns into those of 8 bits where their inputs are dequantized. */
-const DEQUANTIZED_OPS: ReadonlySet<string> = new Set(["MatMul", "Gemm", "Conv"]);
+const DEQUANTIZED_OPS: ReadonlySet<string> = new Set(["MatMul", "Gemm", "Conv", "ConvTranspose"]);
+
+/** Ops whose weights of floats the engine rounds to 8 bits itself, where what they read was dequantized with one scale. */
+const ROUNDED_OPS: ReadonlySet<string> = new Set(["Conv", "ConvTranspose", "Gemm"]);
 
 /** Ops that move values and keep them. */
 const MOVES: ReadonlySet<string> = new Set(["Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten"]);
@@ -78,16 +81,25 @@ export function maySaturate({ graph, functions }: ModelProto): boolean {
     if (node === undefined) return false;
     return MOVES.has(node.opType) ? isExact(node.inputs[0] ?? "") : isUnsigned(node);
   };
-  /** Values that were 8 bits are taken as such; floats are multiplied as floats. */
-  const isExactOrFloat = (name: string): boolean => {
+  /** The node that dequantizes a value, before it is moved. */
+  const dequantizing = (name: string): NodeProto | undefined => {
     const node = makers.get(name);
-    if (node !== undefined && MOVES.has(node.opType)) return isExactOrFloat(node.inputs[0] ?? "");
-    return node?.opType !== "DequantizeLinear" || isExact(node.inputs[0] ?? "");
+    if (node === undefined || node.opType === "DequantizeLinear") return node;
+    return MOVES.has(node.opType) || node.opType === "MaxPool" ? dequantizing(node.inputs[0] ?? "") : undefined;
   };
-  return !nodes.every(({ opType, inputs }) =>
-    DEQUANTIZED_OPS.has(opType)
-      ? isExactOrFloat(inputs[1] ?? "")
-      : (INTEGER_OPS.get(opType) ?? []).every((at) => isExact(inputs[at] ?? "")),
+  const hasOneScale = ({ inputs: [, scale = ""] }: NodeProto): boolean =>
+    (constantNamed(scale)?.dims ?? []).every((length) => length === 1);
+  /** Values that were 8 bits are taken as such; floats are multiplied as floats, but for those that the engine rounds. */
+  const isExactOrFloat = ({ opType, inputs: [input = "", weight = ""] }: NodeProto): boolean => {
+    const made = dequantizing(weight);
+    if (made !== undefined) return isExact(made.inputs[0] ?? "");
+    const read = ROUNDED_OPS.has(opType) ? dequantizing(input) : undefined;
+    return read === undefined || !hasOneScale(read);
+  };
+  return !nodes.every((node) =>
+    DEQUANTIZED_OPS.has(node.opType)
+      ? isExactOrFloat(node)
+      : (INTEGER_OPS.get(node.opType) ?? []).every((at) => isExact(node.inputs[at] ?? "")),
   );
 }
 

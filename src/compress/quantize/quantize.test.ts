@@ -4,7 +4,7 @@ import type { Tensor, TensorData } from "../../graph/index.js";
 import { fromNumbers, Graph, input, sizeOf, symbol, toNumbers } from "../../graph/index.js";
 import { Gpt2, resNet20Cifar } from "../../models/index.js";
 import type { Module } from "../../nn/index.js";
-import { Conv2d, Linear } from "../../nn/index.js";
+import { Conv2d, Linear, Sequential } from "../../nn/index.js";
 import type { ModelProto } from "../../onnx/index.js";
 import { encodeModel, graphToModel, OnnxModel } from "../../onnx/index.js";
 import { lowerGraph, resolveForUse } from "../../ops/index.js";
@@ -149,6 +149,41 @@ for (const form of ["int8-static", "int8-dynamic", "int8", "int4"] as const)
       assert.ok(made.layers.some((each) => each.form === form));
       assert.ok(given.relativeError <= 0.02, `${name}: relative error ${given.relativeError}`);
     }
+  });
+
+/** Three layers of which the second one is kept, and the shape of the input. */
+const KEPT: ReadonlyMap<string, readonly [layers: readonly (Conv2d | Linear)[], shape: readonly number[]]> = new Map([
+  ["convolution", [[8, 8, 6].map((width, i) => new Conv2d(i === 0 ? 4 : 8, width, { kernelSize: 3 })), [4, 11, 11]]],
+  [
+    "convolution in groups",
+    [[8, 8, 6].map((width, i) => new Conv2d(i === 0 ? 4 : 8, width, { kernelSize: 3, groups: i === 1 ? 2 : 1 })), [4, 11, 11]],
+  ],
+  ["linear layer", [[24, 24, 6].map((width, i) => new Linear(i === 0 ? 32 : 24, width)), [32]]],
+]);
+
+for (const [name, [layers, shape]] of KEPT)
+  test(`int8-static: a ${name} that is kept stays in floats in the engine, which rounds weights between 8 bits`, async () => {
+    const x = input("x", [N, ...shape]);
+    const forward = (): Tensor => layers.reduce((y, layer) => layer.forward(y), x);
+    const graph = new FileGraph(fileOf(new Sequential(...layers), { x }, forward));
+    const fill = (path: string, value: number, count: (size: number, outputs: number) => number): void => {
+      const { shape: dims = [], data = new Float32Array() } = graph.floatsOf(path) ?? {};
+      graph.setConstant(path, dims, data.slice().fill(value, 0, count(data.length, dims[0] ?? 1)));
+    };
+    // A weight of a channel that is always 0 may be as large as it likes; rounded with the others it leaves nothing of them.
+    fill("0.weight", 0, (size, outputs) => size / outputs);
+    fill("0.bias", 0, () => 1);
+    fill("1.weight", 1000, () => 1);
+    const file = graph.model();
+    const feeds = { x: fromNumbers("float32", [16, ...shape], normals(16 * sizeOf(shape))) };
+    const options = { form: "int8-static", evenIfSlower: true, keep: new Set(["1.weight"]) } as const;
+    const made = await quantizeFile(file, { one: feeds, calibration: [feeds] }, options);
+    assert.deepEqual(
+      made.layers.map(({ form }) => form),
+      ["int8-static", "float32", "int8-static"],
+    );
+    const { relativeError } = deviation(await answer(file, feeds), await answer(made.model, feeds));
+    assert.ok(relativeError > 0 && relativeError < 0.05, `relative error ${relativeError}`);
   });
 
 for (const form of ["int8-static", "int8-dynamic"] as const)

@@ -10,6 +10,7 @@ import type { Layer } from "../layers.js";
 import { layersOf } from "../layers.js";
 import type { Range } from "./calibration.js";
 import { rangeToScale } from "./blocks.js";
+import { keepFloats } from "./kept-floats.js";
 import { LARGEST_CODE } from "./saturation.js";
 
 /** Ops without weights that have integer kernels; they are quantized if all their inputs are. */
@@ -202,4 +203,5 @@ export function applyStatic(
     if (node.opType === "AveragePool" && (intsAttribute(node, "dilations") ?? []).every((d) => d === 1))
       graph.replace(node, [{ ...node, attributes: node.attributes.filter(({ name }) => name !== "dilations") }]);
   for (const name of plan.activations) roundActivation(graph, name, ranges.get(name) ?? { low: 0, high: 0 });
+  keepFloats(graph);
 }
