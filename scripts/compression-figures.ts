@@ -64,7 +64,7 @@ function lenet(): unknown {
       `train image-classification --data mnist --model lenet-300-100 --seed ${seed} --no-check`,
     );
     // 0.919 of the weights: with the biases 12.1 × fewer numbers (0.918: 11.99).
-    const training = `${path(`lenet-${seed}`)} --sparsity 0.919 --cuts gradual --epochs 6 --lr 0.002 --seed ${seed}`;
+    const training = `${path(`lenet-${seed}`)} --sparsity 0.919 --cuts gradual --epochs 15 --lr 0.001 --rounds 10 --weight-decay 0.5 --seed ${seed}`;
     const sparse = descent(`lenet-sparse-${seed}`, `prune ${training}`);
     const shared = descent(`lenet-shared-${seed}`, `prune ${training} --clusters 64`);
     const facts = (s: Summary): object => ({ errors: errors(s), ...(s.compression?.["sparse"] as object) });
