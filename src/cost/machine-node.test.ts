@@ -23,6 +23,7 @@ const MACHINE: Machine = {
   memoryBandwidth: 1e10,
   cacheBandwidth: 1e11,
   copyBandwidth: 8e9,
+  strideBandwidth: 3e9,
   transposeBandwidth: 5e9,
   normalizationBandwidth: 4e9,
   poolingRate: 1e9,
@@ -68,6 +69,13 @@ test("a node takes the longer of computing and moving, by hand, and what bounds 
   const tiny = timeOf(input("a", [2]).add(input("b", [2])).node, MACHINE);
   assert.equal(tiny.bound, "overhead");
   assert.equal(timeOf(x.tanh().node, MACHINE).bound, "compute");
+  // Every second element, taken one by one, whatever the order; rows are copied whole.
+  for (const strided of [x.slice(1, 0, 1000, 2), x.flip(1)]) {
+    const bytes = 2 * 4 * 1000 * (strided.shape[1] as number);
+    assert.ok(Math.abs(timeOf(strided.node, MACHINE).seconds - (bytes / 3e9 + 1e-6)) < 1e-12);
+  }
+  const rows = 2 * 4 * 500 * 1000;
+  assert.ok(Math.abs(timeOf(x.slice(0, 0, 1000, 2).node, MACHINE).seconds - (rows / 8e9 + 1e-6)) < 1e-12);
   // A matrix times a column reads the matrix once: memory, whatever the peak.
   assert.equal(timeOf(x.matMul(input("v", [1000, 1])).node, MACHINE).bound, "memory");
 });

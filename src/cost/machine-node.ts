@@ -13,7 +13,7 @@ import { makeFolders } from "../util/folders-node.js";
 
 const rate = z.number().positive();
 /** A file of another version is measured anew. */
-const VERSION = 2;
+const VERSION = 3;
 const machineSchema = z.object({
   version: z.literal(VERSION),
   processor: z.string(),
@@ -29,6 +29,7 @@ const machineSchema = z.object({
     memoryBandwidth: rate,
     cacheBandwidth: rate,
     copyBandwidth: rate,
+    strideBandwidth: rate,
     transposeBandwidth: rate,
     normalizationBandwidth: rate,
     poolingRate: rate,

@@ -25,6 +25,8 @@ export interface Machine {
   readonly cacheBandwidth: number;
   /** Bytes/s of copying in rows: a slice of the last axis. */
   readonly copyBandwidth: number;
+  /** Bytes/s of copying every second element: a slice of the last axis in steps, or from its end. */
+  readonly strideBandwidth: number;
   /** Bytes/s of transposing matrices. */
   readonly transposeBandwidth: number;
   /** Bytes/s of normalizing the channels of a batch. */

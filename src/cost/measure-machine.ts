@@ -78,6 +78,11 @@ function slices(): Probe {
   return { outputs: [0, 1, 2].map((i) => x.slice(2, i, i + 64)), amount: 3 * 2 * 4 * sizeOf(shape) };
 }
 
+function strides(): Probe {
+  const [x, half] = [input("x", [64, 32, 64]), [64, 32, 32]];
+  return { outputs: [0, 1].map((first) => x.slice(2, first, 64, 2)), amount: 2 * 2 * 4 * sizeOf(half) };
+}
+
 function normalization(): Probe {
   const images = [32, 48, 32, 32] as const;
   const perChannel = { scale: input("scale", [48]), bias: input("bias", [48]) };
@@ -114,6 +119,7 @@ function probes(): Readonly<Record<Rate, Probe>> {
     memoryBandwidth: streams(5, 2 ** 20),
     cacheBandwidth: { outputs: chained([2 ** 16], [2 ** 16], 32, (x, w) => x.add(w)), amount: 32 * 3 * 4 * 2 ** 16 },
     copyBandwidth: slices(),
+    strideBandwidth: strides(),
     // With a product after each, or two in a row would cancel out.
     transposeBandwidth: {
       outputs: chained([4, rows, columns], [1], 3, (x, w) => x.swapAxes(-1, -2).mul(w)),

@@ -6,6 +6,7 @@
  */
 import type { Graph, Node } from "../graph/index.js";
 import { isLeaf } from "../graph/index.js";
+import type { SliceAttributes } from "../ops/slice.js";
 import { elementCount } from "../ops/index.js";
 import { VIEWS } from "./memory.js";
 import type { Machine, Rate } from "./machine.js";
@@ -58,8 +59,16 @@ function bandwidthFor({ cacheBandwidth, memoryBandwidth }: Machine, bytes: numbe
   return cacheBandwidth ** (1 - share) * memoryBandwidth ** share;
 }
 
+/** Tells whether a node takes elements that do not lie side by side, one by one. */
+function takesSteps({ op, attributes, inputs }: Node): boolean {
+  if (op !== "Slice") return false;
+  const last = (inputs[0]?.rank ?? 0) - 1;
+  const { axes, steps } = attributes as unknown as SliceAttributes;
+  return axes.some((axis, i) => axis === last && steps[i] !== 1);
+}
+
 function memorySeconds(node: Node, machine: Machine, bytes: number): number {
-  const own = BANDWIDTHS.get(node.op);
+  const own = takesSteps(node) ? "strideBandwidth" : BANDWIDTHS.get(node.op);
   const usual = bandwidthFor(machine, bytes);
   return bytes / (own === undefined ? usual : Math.min(usual, machine[own]));
 }
