@@ -8,7 +8,13 @@ import { toBase64 } from "../src/util/base64.js";
 
 /** Kernels by file: the constants of its `wasm.ts`, and whether their memory is one that threads share. */
 export const KERNELS = [
-  { source: "src/optim/kernels/update.wat", constants: [["UPDATE_WASM", false]] },
+  {
+    source: "src/optim/kernels/update.wat",
+    constants: [
+      ["UPDATE_WASM", false],
+      ["SHARED_UPDATE_WASM", true],
+    ],
+  },
   {
     source: "src/classical/kernels/histogram.wat",
     constants: [

@@ -55,7 +55,7 @@ function stepWith(optimizer: Optimizer): ReturnType<typeof trainingStep> {
 
 /** Milliseconds of updates by the kernel, the first two left out. */
 function updates(name: string, optimizer: Optimizer): number[] {
-  const made = inPlaceFor(stepWith(optimizer), true);
+  const made = inPlaceFor(stepWith(optimizer), true, 2);
   if (made === undefined) throw new Error(`${name}: expected an optimizer with a kernel`);
   const { cut, flat } = made;
   const random = new Random(1, "gradients");

@@ -88,7 +88,7 @@ interface Koffi {
   config(): { readonly async_stack_size?: number };
   proto(result: string, parameters: readonly string[]): unknown;
   call(pointer: bigint, type: unknown, ...args: readonly unknown[]): unknown;
-  address(buffer: ArrayBufferLike): bigint;
+  address(buffer: ArrayBufferLike | ArrayBufferView): bigint;
   view(pointer: bigint, bytes: number): ArrayBuffer;
 }
 
@@ -241,6 +241,8 @@ export class DirectEngine {
 
   /** The address of an array's data. Reading `buffer` moves a small array's data out of the heap that collections move. */
   #addressOf(array: ArrayBufferView): Pointer {
+    // koffi takes views of shared memory, not that memory itself.
+    if (array.buffer instanceof SharedArrayBuffer) return this.#koffi.address(array);
     return this.#koffi.address(array.buffer) + BigInt(array.byteOffset);
   }
 

@@ -2,18 +2,20 @@
  * @module The trained parameters, their slots and gradients in memory that the update's kernel works on (`optim/kernels/update.wat`) and the engine reads
  * and writes in place: one copy of each.
  */
+import { startUpdateThreads } from "#update-threads";
 import type { TensorData } from "../graph/index.js";
 import type { FlatParameter, UpdateKernels } from "../optim/in-place.js";
 import { IN_PLACE_FROM } from "../optim/in-place.js";
 import type { Optimizer } from "../optim/index.js";
 import { BLOCK, CODE_ENTRIES, codeTable, codeValues, scaleName } from "../optim/state-precision.js";
-import { UPDATE_WASM } from "../optim/kernels/wasm.js";
+import { SHARED_UPDATE_WASM, UPDATE_WASM } from "../optim/kernels/wasm.js";
 import { fromBase64 } from "../util/base64.js";
 import { own } from "../util/record.js";
 import type { CutStep, Factors, RowSum } from "./cut-step.js";
 import { cutStep } from "./cut-step.js";
 import type { StateTypes, TrainingStep } from "./step.js";
 import { gradientName } from "./step.js";
+import type { KernelCall, UpdateThreads } from "./update-threads.js";
 
 /** Numbers in a vector of the kernel. */
 const LANES = 4;
@@ -61,13 +63,23 @@ const bytesOf = ({ dtype, shape }: Omit<Place, "name">): number => {
 
 const entryBytes = ({ places }: Entry): number => places.reduce((sum, place) => sum + bytesOf(place), 0);
 
-let module: WebAssembly.Module | undefined;
+const modules = new Map<boolean, WebAssembly.Module>();
 
-function bankOf(entries: readonly Entry[]): Bank {
+/** The kernel's module: for memory of one thread, or for one that threads share. */
+function kernelModule(isShared: boolean): WebAssembly.Module {
+  let module = modules.get(isShared);
+  if (module === undefined) {
+    module = new WebAssembly.Module(fromBase64(isShared ? SHARED_UPDATE_WASM : UPDATE_WASM) as BufferSource);
+    modules.set(isShared, module);
+  }
+  return module;
+}
+
+function bankOf(entries: readonly Entry[], isShared: boolean): Bank {
   const bytes = entries.reduce((sum, entry) => sum + entryBytes(entry), LAYOUT.end);
-  const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) });
-  module ??= new WebAssembly.Module(fromBase64(UPDATE_WASM) as BufferSource);
-  const { exports } = new WebAssembly.Instance(module, { host: { memory } });
+  const pages = Math.ceil(bytes / PAGE_BYTES);
+  const memory = new WebAssembly.Memory({ initial: pages, ...(isShared ? { maximum: pages, shared: true } : {}) });
+  const { exports } = new WebAssembly.Instance(kernelModule(isShared), { host: { memory } });
   const hasCodes = entries.some(({ places }) => places.some(({ dtype }) => dtype === "uint8"));
   for (const nonNegative of hasCodes ? ([0, 1] as const) : []) {
     new Float32Array(memory.buffer, LAYOUT.values[nonNegative], 256).set(codeValues(nonNegative === 1));
@@ -108,16 +120,42 @@ interface Coded {
   readonly nonNegative: 0 | 1;
 }
 
-/** State in the kernel's memory. */
-export class FlatState {
+/** Numbers from which on an update is worth other threads, of which so many help: it is as fast as memory, which few of them fill. */
+const [SHARED_FROM, MOST_OTHERS] = [2 ** 20, 3];
+/** Vectors of a call that threads take: an array's part of 4 MiB. */
+const CALL_VECTORS = 2 ** 18;
+
+/** Functions of the kernel that write down what they are given. `add` gets their number. */
+const recorded = (add: (kernel: number, given: readonly number[]) => void): UpdateKernels => {
+  const [sgd, adam, rms, lion] = [0, 1, 2, 3].map(
+    (kernel) =>
+      (...given: readonly number[]) =>
+        add(kernel, given),
+  ) as [UpdateKernels["sgd"], UpdateKernels["adam"], UpdateKernels["rms"], UpdateKernels["lion"]];
+  const none = (): never => {
+    throw new RangeError("update: expected slots in float32, got codes");
+  };
+  return { sgd, adam, rms, lion, decode: none, encode: none };
+};
+
+/** State in the kernel's memory. Owned: dispose it. */
+export class FlatState implements Disposable {
   readonly #cut: CutStep;
   readonly #optimizer: Optimizer;
   readonly #banks = new Map<string, Bank>();
   readonly #arrays = new Map<string, TensorData>();
   /** By path, for parameters whose slots are in 8 bits. */
   readonly #coded = new Map<string, readonly Coded[]>();
+  readonly #memories: Bank[] = [];
+  readonly #threads: UpdateThreads | undefined;
 
-  constructor(cut: CutStep, optimizer: Optimizer, types: StateTypes, isSummed: boolean) {
+  /** `threads`: how many may take part in an update. */
+  constructor(
+    cut: CutStep,
+    optimizer: Optimizer,
+    types: StateTypes,
+    { isSummed, threads }: { isSummed: boolean; threads: number },
+  ) {
     this.#cut = cut;
     this.#optimizer = optimizer;
     const slots = new Map<string, string[]>();
@@ -130,12 +168,23 @@ export class FlatState {
       });
       return { path, places };
     });
-    for (const group of banks(entries)) this.#fill(group);
+    const vectors = [...cut.trained.values()].map(({ size }) => Math.ceil(size / LANES));
+    const isCoded = entries.some(({ places }) => places.some(({ dtype }) => dtype === "uint8"));
+    const isWorth = threads > 1 && !isCoded && vectors.reduce((sum, n) => sum + n, 0) * LANES >= SHARED_FROM;
+    const start = isWorth ? startUpdateThreads : undefined;
+    for (const group of banks(entries)) this.#fill(group, start !== undefined);
     for (const { path } of entries) this.#findCoded(path, slots.get(path) ?? []);
+    this.#threads = start?.({
+      module: kernelModule(true),
+      memories: this.#memories.map(({ memory }) => memory),
+      most: vectors.reduce((sum, n) => sum + Math.ceil(n / CALL_VECTORS), 0),
+      others: Math.min(threads - 1, MOST_OTHERS),
+    });
   }
 
-  #fill(group: readonly Entry[]): void {
-    const bank = bankOf(group);
+  #fill(group: readonly Entry[], isShared: boolean): void {
+    const bank = bankOf(group, isShared);
+    this.#memories.push(bank);
     let at: number = LAYOUT.end;
     for (const { path, places } of group) {
       this.#banks.set(path, bank);
@@ -202,6 +251,7 @@ export class FlatState {
     gradientAt: (path: string) => TensorData,
   ): void {
     const { rule, trained } = this.#cut;
+    const calls: KernelCall[] = [];
     for (const [path, p] of trained) {
       const flat = {
         w: this.#addressOf(path),
@@ -213,10 +263,32 @@ export class FlatState {
       const bank = this.#banks.get(path) as Bank;
       const settings = this.#optimizer.settings(path);
       const coded = this.#coded.get(path);
-      if (coded === undefined) rule.run(bank.kernels, flat, scalars, settings);
+      if (this.#threads !== undefined) {
+        const memory = this.#memories.indexOf(bank);
+        const kernels = recorded((kernel, given) => calls.push([memory, kernel, ...given]));
+        for (const part of inCalls(flat)) rule.run(kernels, part, scalars, settings);
+      } else if (coded === undefined) rule.run(bank.kernels, flat, scalars, settings);
       else for (const part of inChunks(bank, flat, p.size, coded)) rule.run(bank.kernels, part, scalars, settings);
     }
+    this.#threads?.run(calls);
   }
+
+  [Symbol.dispose](): void {
+    this.#threads?.[Symbol.dispose]();
+  }
+}
+
+/** A parameter in parts that threads take. */
+function* inCalls(flat: FlatParameter): Generator<FlatParameter> {
+  const moved = (address: number, first: number): number => (address === 0 ? 0 : address + first * LANES * 4);
+  for (let first = 0; first < flat.vectors; first += CALL_VECTORS)
+    yield {
+      ...flat,
+      w: moved(flat.w, first),
+      g: moved(flat.g, first),
+      slot: (name) => moved(flat.slot(name), first),
+      vectors: Math.min(CALL_VECTORS, flat.vectors - first),
+    };
 }
 
 /** A parameter in parts, whose slots are numbers while a part is looked at and codes behind it. */
@@ -268,9 +340,9 @@ export function cutFor(step: TrainingStep, asked?: boolean): CutStep | undefined
   return asked !== true && numbers < IN_PLACE_FROM ? undefined : cut;
 }
 
-/** The kernel for a step, where it has one and gains by it, or is asked for. */
-export function inPlaceFor(step: TrainingStep, asked: boolean | undefined): InPlace | undefined {
+/** The kernel for a step, where it has one and gains by it, or is asked for, in at most so many threads. */
+export function inPlaceFor(step: TrainingStep, asked: boolean | undefined, threads: number): InPlace | undefined {
   const cut = cutFor(step, asked);
   if (cut === undefined) return undefined;
-  return { cut, flat: new FlatState(cut, step.optimizer, step.types, (step.accumulate ?? 1) > 1) };
+  return { cut, flat: new FlatState(cut, step.optimizer, step.types, { isSummed: (step.accumulate ?? 1) > 1, threads }) };
 }

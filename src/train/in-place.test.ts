@@ -29,7 +29,9 @@ import { platformRuntime } from "../runtime/index.js";
 import { Random } from "../util/random.js";
 import { cutStep } from "./cut-step.js";
 import type { BatchData } from "./step.js";
-import { trainingStep } from "./step.js";
+import type { InPlace } from "./flat-state.js";
+import { inPlaceFor } from "./flat-state.js";
+import { gradientName, trainingStep } from "./step.js";
 import type { InitOptions } from "./state.js";
 import { TrainingState } from "./state.js";
 
@@ -141,6 +143,53 @@ for (const [name, optimizer] of Object.entries(OPTIMIZERS)) {
     });
   }
 }
+
+/** More than a million numbers, which threads share: two calls of the kernel, and one of a single number. */
+class Wide extends Module {
+  readonly hidden = new Linear(1, 1_500_000, { bias: false });
+  readonly scale = new Linear(1, 1, { bias: false });
+
+  override forward(x: Tensor): Tensor {
+    return this.hidden.forward(x).mean(1, true).mul(this.scale.forward(x));
+  }
+}
+
+/** Parameters and slots after three updates by random gradients in so many threads. */
+function updated(optimizer: Optimizer, threads: number): ReadonlyMap<string, Float32Array> {
+  const model = new Wide();
+  const step = trainingStep({ model, optimizer, loss: ({ x }: { x: Tensor }) => model.forward(x).square().mean() });
+  const { cut, flat } = inPlaceFor(step, true, threads) as InPlace;
+  const at = (name: string): TensorData => flat.arrayOf(name) as TensorData;
+  const random = new Random(1, "updated");
+  for (const path of cut.trained.keys())
+    for (const name of [path, gradientName(path)]) {
+      const data = at(name).data as Float32Array;
+      for (let i = 0; i < data.length; i++) data[i] = random.uniform() - 0.5;
+    }
+  for (let k = 1; k <= 3; k++)
+    flat.update(
+      optimizer.scalars({ step: k, learningRate: 0.01 }),
+      () => ({ scale: 1, decay: 0.1 }),
+      (path) => at(gradientName(path)),
+    );
+  flat[Symbol.dispose]();
+  return new Map([...cut.trained.keys(), ...step.types.slots.keys()].map((name) => [name, at(name).data as Float32Array]));
+}
+
+for (const [name, optimizer] of Object.entries(OPTIMIZERS))
+  test(`threads that share an update give the bits of one: ${name}`, { skip }, () => {
+    const [one, four] = [updated(optimizer, 1), updated(optimizer, 4)];
+    const wide = four.get("hidden.weight");
+    assert.ok((wide?.buffer as unknown) instanceof SharedArrayBuffer);
+    for (const [path, values] of one) {
+      const [expected, got] = [values, four.get(path) ?? new Float32Array()].map((data) => new Uint32Array(data.slice().buffer)) as [Uint32Array, Uint32Array]; // prettier-ignore
+      assert.equal(
+        expected.findIndex((bits, i) => bits !== got[i]),
+        -1,
+        path,
+      );
+    }
+  });
 
 /** A table of words that is read, and one whose rows are the output's weights, too. */
 class Words extends Module {

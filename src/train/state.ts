@@ -8,7 +8,7 @@ import { resolveForUse } from "../ops/index.js";
 import type { ScheduleState } from "../optim/index.js";
 import type { Exchange } from "../parallel/index.js";
 import type { CompileOptions, Device, DeviceChoice, Executable, Runtime, Value } from "../runtime/index.js";
-import { compile, platformRuntime, resolveDevice } from "../runtime/index.js";
+import { compile, defaultThreads, platformRuntime, resolveDevice } from "../runtime/index.js";
 import { afterDispose, ConfigError, ShapeError } from "../util/errors.js";
 import { own, setOwn } from "../util/record.js";
 import { TaskQueue } from "../util/task-queue.js";
@@ -105,7 +105,8 @@ export class TrainingState implements AsyncDisposable {
     this.#steps = new CompiledSteps(runtime, this.#compileOptions, () => (this.#clock.isCompiling = true));
     // An exact training has the same bits with slots in parts, which the graph updates.
     const isGraphs = options.exchange !== undefined && (options.exchange.exact || options.owners !== undefined);
-    if (device === "cpu" && runtime.writesInPlace && !isGraphs) this.#inPlace = inPlaceFor(step, options.updatesInPlace);
+    if (device === "cpu" && runtime.writesInPlace && !isGraphs)
+      this.#inPlace = inPlaceFor(step, options.updatesInPlace, options.threads ?? defaultThreads());
     this.#values = new StateValues(runtime, this.#inPlace?.flat);
     this.#shared = this.exchange && new SharedUpdates(this.exchange, options.owners, step, this.#values);
     if (this.#inPlace !== undefined) this.#zeroGradients();
@@ -454,6 +455,7 @@ export class TrainingState implements AsyncDisposable {
 
   async #release(): Promise<void> {
     this.#values[Symbol.dispose]();
+    this.#inPlace?.flat[Symbol.dispose]();
     this.#inPlace = undefined;
     await (await this.#update?.catch(() => undefined))?.executable.dispose();
     await this.#steps[Symbol.asyncDispose]();
