@@ -79,6 +79,7 @@ print(
             "peer": f"torch {torch.__version__}",
             "peakMemoryMiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             "stepMs": statistics.median(times),
+            "meanMs": statistics.mean(times),
             "msByWidth": {w: statistics.median(t for t, x in zip(times, widths) if x == w) for w in sorted(set(widths))},
             "accuracy": right / len(dev),
         }
