@@ -11,7 +11,7 @@ export interface UpdateThreads extends Disposable {
   readonly run: (calls: readonly KernelCall[]) => void;
 }
 
-/** What threads begin with. `most`: calls at once; `others`: threads beside this one. */
+/** The setup of threads. `most`: calls at once; `others`: threads beside this one. */
 export interface UpdateThreadsSetup {
   readonly module: WebAssembly.Module;
   readonly memories: readonly WebAssembly.Memory[];
