@@ -13,6 +13,7 @@ import { decodeImage, endsWhole, imageHeader } from "../../vision/images-node.js
 import { imageName, imageSource } from "./encoded.js";
 import type { Parts } from "../parts.js";
 import { median } from "../../util/median.js";
+import { formatInteger } from "../../util/text.js";
 
 export interface ImageOptions {
   /** Height and width that all images get; chosen from what there is where it is left out. */
@@ -244,6 +245,20 @@ function withChannels(image: Pixels, channels: number): Pixels {
   return { ...image, channels, data };
 }
 
+/** The largest number of bytes of an array. */
+const MOST_BYTES = 2 ** 32 - 1;
+
+/** Refuses images that memory does not hold. */
+function expectRoom(count: number, [channels = 1, height = 1, width = 1]: readonly number[]): void {
+  const bytes = count * channels * height * width;
+  const free = process.availableMemory();
+  if (bytes <= Math.min(MOST_BYTES, free)) return;
+  const mib = (n: number): string => formatInteger(Math.ceil(n / 2 ** 20));
+  throw new DataError(
+    `images: expected room for ${formatInteger(count)} of ${width}×${height} in ${channels} channels, ${mib(bytes)} MiB, got ${mib(Math.min(MOST_BYTES, free))}; take fewer, or a folder of image files, which are decoded as they are needed`,
+  );
+}
+
 /** Parts whose decoded images get another size or number of channels, where one is asked for. */
 export function resizeParts(
   parts: Required<Parts>,
@@ -256,6 +271,7 @@ export function resizeParts(
     const [count = 0, given = 1, h = 1, w = 1] = column.shape;
     const [channels = given, height = h, width = w] = imageShape ?? [given, ...(imageSize ?? [])];
     if (given === channels && h === height && w === width) return part;
+    expectRoom(count, [channels, height, width]);
     const size = channels * height * width;
     const data = new Uint8Array(new SharedArrayBuffer(count * size));
     for (let i = 0; i < count; i++)

@@ -8,9 +8,11 @@ import { gzipSync } from "node:zlib";
 import { DuckDBInstance } from "@duckdb/node-api";
 import sharp from "sharp";
 import { tar, zip } from "../archives.test.util.js";
+import { Dataset } from "../dataset.js";
 import type { LoadedData, LoadOptions } from "../load-node.js";
 import { loadData } from "../load-node.js";
 import { DataError } from "../../util/errors.js";
+import { resizeParts } from "./decode-node.js";
 import { isEncoded } from "./encoded.js";
 
 const root = mkdtempSync(join(tmpdir(), "descent-folders-"));
@@ -283,4 +285,17 @@ test("images side by side: classes by their names, by a table that names them, o
   assert.deepEqual([kept.train.length, kept.badRows], [4, 1]);
   for (const spec of ["camera", "flat"])
     await refuse(spec, /expected images in a folder for each class .* found images without a class/);
+});
+
+test("decoded images that memory does not hold in another size are refused", () => {
+  const count = 30_000;
+  const train = new Dataset({ image: { dtype: "uint8", shape: [count, 1, 1, 1], data: new Uint8Array(count) } });
+  assert.throws(
+    () => resizeParts({ train, validation: train, test: train }, "image", { imageSize: [400, 600] }),
+    (error) =>
+      error instanceof DataError &&
+      /^images: expected room for 30,000 of 600×400 in 1 channels, 6,867 MiB, got [\d,]+; take fewer, or a folder of image files/.test(
+        error.message,
+      ),
+  );
 });
