@@ -132,10 +132,11 @@ function checkReach(smaller: SmallerModel, target: number, selection: Selection,
   if (least <= target) return;
   const { multipleOf = 1 } = selection;
   const what = options.parameters === undefined ? "--macs" : "--parameters";
-  const units = multipleOf > 1 ? `the ${multipleOf} units that this machine computes at once (--multiple-of)` : "one unit";
-  throw new ConfigError(
-    `${what} ${target}: expected a target that leaves ${units} of each layer, which is ${least.toFixed(3)}, got less`,
-  );
+  const units =
+    multipleOf > 1
+      ? `the ${multipleOf} units that this machine computes at once (--multiple-of) of each layer that has more, and one of the others`
+      : "one unit of each layer";
+  throw new ConfigError(`${what} ${target}: expected a target that leaves ${units}, which is ${least.toFixed(3)}, got less`);
 }
 
 /** How a target is reached: layers that go as a whole, the rest of the model, the share of its cost that is to be left, and the choice of units in it. */
@@ -166,8 +167,10 @@ async function reachFor(p: Pruning, { smaller, target, selection }: Omit<Reach, 
     note(`layers of no more than ${multipleOf} units would be no faster with fewer: cut out whole, ${layers.join(", ")}`);
     return { layers, smaller: rest, target: left, selection };
   }
-  note(`layers of no more than ${multipleOf} units are made narrower too, which makes them smaller, not faster`);
-  return { layers: [], smaller, target, selection: { ...selection, narrow: 1 } };
+  const narrower = { ...selection, narrow: 1 };
+  if (leastShare(smaller, narrower, options) <= target)
+    note(`layers of no more than ${multipleOf} units are made narrower too, which makes them smaller, not faster`);
+  return { layers: [], smaller, target, selection: narrower };
 }
 
 /** Where a model is measured. */
