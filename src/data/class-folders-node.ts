@@ -10,6 +10,7 @@ import type { PartName } from "./parts.js";
 import type { TarFile } from "./images/tar.js";
 import { DataError } from "../util/errors.js";
 import { defined } from "../util/record.js";
+import { formatNames } from "../util/text.js";
 
 /** The kind of files that examples are. */
 export interface ExampleFiles {
@@ -178,7 +179,7 @@ export function checkClasses(byPart: FilesByPart, where: string): readonly strin
   for (const part of byPart.keys()) {
     const unknown = labelsOf(part).filter((label) => !classes.includes(label));
     if (unknown.length > 0)
-      throw new DataError(`${where}: expected the classes of train in ${part}, got ${unknown.join(", ")} as well`);
+      throw new DataError(`${where}: expected the classes of train in ${part}, got ${formatNames(unknown)} as well`);
   }
   return classes;
 }

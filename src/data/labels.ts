@@ -6,6 +6,7 @@ import { exampleAt, isMissing, isText, placeAt, rowSize } from "./column.js";
 import type { TensorData } from "../graph/index.js";
 import { elementAt } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
+import { formatNames } from "../util/text.js";
 
 /** Milliseconds since 1970-01-01 UTC as a day, and a time where it is not midnight. */
 const dayText = (time: number): string => new Date(time).toISOString().replace(/T00:00:00\.000Z$|\.000Z$/, "");
@@ -58,7 +59,7 @@ export function encodeLabels(column: Column, classes: readonly string[], where: 
     const label = labelText(column, i);
     const found = label === null ? undefined : index.get(label);
     if (found === undefined) {
-      const known = classes.length <= 10 ? classes.join(", ") : `${classes.slice(0, 9).join(", ")}, … (${classes.length})`;
+      const known = formatNames(classes);
       throw new DataError(
         `${where}, ${placeAt(column, i)}: expected one of ${known}, got ${label === null ? "no label" : `"${label}"`}`,
       );

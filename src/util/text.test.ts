@@ -5,6 +5,7 @@ import {
   formatClock,
   formatCount,
   formatInteger,
+  formatNames,
   formatNumber,
   formatTable,
   padToWidth,
@@ -59,4 +60,11 @@ test("numbers are short and the same in every locale", () => {
   ]);
   assert.deepEqual([0, 950, 1234, 999_600, 25_600_000].map(formatCount), ["0", "950", "1.23 k", "1.00 M", "25.6 M"]);
   assert.deepEqual([0.4, 7, 725, 11_049, Infinity].map(formatClock), ["0:00", "0:07", "12:05", "3:04:09", "–:––"]);
+});
+
+test("of many names the first are said, and how many there are", () => {
+  const names = (count: number): string[] => Array.from({ length: count }, (_, i) => `c${i}`);
+  assert.equal(formatNames([]), "");
+  assert.equal(formatNames(names(10)), "c0, c1, c2, c3, c4, c5, c6, c7, c8, c9");
+  assert.equal(formatNames(names(1000)), "c0, c1, c2, c3, c4, c5, c6, c7, c8, … (1000)");
 });

@@ -58,6 +58,10 @@ export function formatTable(titles: readonly string[], cells: readonly (readonly
   return [line(header), columns.map((column) => "─".repeat(column.width)).join("  "), ...rows.map(line)].join("\n");
 }
 
+/** Names with commas between them; of more than ten the first nine, and how many there are. */
+export const formatNames = (names: readonly string[]): string =>
+  names.length <= 10 ? names.join(", ") : `${names.slice(0, 9).join(", ")}, … (${names.length})`;
+
 /** `1234567` → `1,234,567`; the same in every locale. */
 export const formatInteger = (value: number): string =>
   Math.round(value)

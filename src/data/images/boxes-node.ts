@@ -18,6 +18,7 @@ import type { Parts, PartName } from "../parts.js";
 import { alikeNotes } from "../../util/alike.js";
 import { median } from "../../util/median.js";
 import { defined } from "../../util/record.js";
+import { formatNames } from "../../util/text.js";
 
 /** Images with boxes, in parts. */
 export interface BoxedImages {
@@ -148,7 +149,7 @@ export async function boxedImages(tree: FileTree, options: ImageOptions & Annota
     rows.forEach((row, i) =>
       row.boxes.forEach(({ box, label, crowd }, j) => {
         const k = classes.indexOf(label);
-        if (k < 0) throw new DataError(`${row.entry.where}: expected a class of train, ${classes.join(", ")}, got "${label}"`);
+        if (k < 0) throw new DataError(`${row.entry.where}: expected a class of train, ${formatNames(classes)}, got "${label}"`);
         boxes.set([...box, k, crowd === true ? 1 : 0], (i * most + j) * BOX_COLUMNS);
       }),
     );

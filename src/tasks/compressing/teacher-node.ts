@@ -14,6 +14,7 @@ import { nodeFileSystem, writeWhole } from "../../run/run-folder-files-node.js";
 import { ConfigError, DataError } from "../../util/errors.js";
 import type { TrainedModel } from "../trained-model.js";
 import { makeFolders } from "../../util/folders-node.js";
+import { formatNames } from "../../util/text.js";
 
 /** Names the column of the k-th teacher's logits; stored ones may hold only the largest, with their classes. */
 export const logitsColumn = (k: number): string => `teacher ${k}: logits`;
@@ -127,7 +128,7 @@ export async function storedOutputs(path: string, rows: number, classes: number,
 /** ConfigError unless a teacher has the student's classes, in whatever order. */
 export function checkClasses(from: readonly string[], to: readonly string[], who: string): void {
   if (from.length === to.length && to.every((name) => from.includes(name))) return;
-  throw new ConfigError(`distill: expected a teacher with the classes ${to.join(", ")}, got ${who} with ${from.join(", ")}`);
+  throw new ConfigError(`distill: expected a teacher with the classes ${formatNames(to)}, got ${who} with ${formatNames(from)}`);
 }
 
 /** Reorders a teacher's logits to the student's classes. */

@@ -27,6 +27,7 @@ import { openTrained } from "../use/trained-node.js";
 import type { View } from "../view.js";
 import { pathsOf } from "./explainable-node.js";
 import type { Remark } from "../../explain/index.js";
+import { formatNames } from "../../util/text.js";
 
 export interface InfluenceRequest extends UseOptions {
   /** Training examples to name on each side. */
@@ -198,7 +199,7 @@ async function targetOf(
   if (classes.length === 0 || label === undefined)
     return { target: 0, label: (trained.info["target"] as string | undefined) ?? "" };
   const target = classes.indexOf(label);
-  if (target < 0) throw new ConfigError(`--target: expected one of ${classes.join(", ")}, got "${label}"`);
+  if (target < 0) throw new ConfigError(`--target: expected one of ${formatNames(classes)}, got "${label}"`);
   return { target, label };
 }
 

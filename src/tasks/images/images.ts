@@ -11,6 +11,7 @@ import type { Augmentation } from "../../vision/index.js";
 import { formatAugment, mixes, parseAugment } from "../../vision/index.js";
 import { labelTypes } from "../shared/classification.js";
 import type { ColumnTypes, Prepared, TaskContext, TaskInfo, TaskOptions, Tensors } from "../task.js";
+import { formatNames } from "../../util/text.js";
 
 export interface ImageInfo extends TaskInfo {
   readonly classes: readonly string[];
@@ -153,7 +154,7 @@ export function labelledImages(data: LoadedData, part: Dataset, info: ImageInfo)
   const classes = label.classes ?? [];
   const unknown = classes.filter((name) => !info.classes.includes(name));
   if (unknown.length > 0)
-    throw new DataError(`${data.name}: expected classes ${info.classes.join(", ")}, got ${unknown.join(", ")} as well`);
+    throw new DataError(`${data.name}: expected classes ${formatNames(info.classes)}, got ${formatNames(unknown)} as well`);
   const index = Int32Array.from(label.data as Int32Array, (k) => info.classes.indexOf(classes[k] as string));
   return encodeImages(new Dataset({ image: part.column(image), label: { ...label, data: index, classes: info.classes } }), info);
 }

@@ -10,6 +10,7 @@ import { DataError, DescentError } from "../../util/errors.js";
 import { parseJsonWith, parseWith } from "../../util/schema.js";
 import type { AnnotatedBox, Annotation, BoxCorners, Outline } from "./annotation.js";
 import { boundsOf, outlineOf } from "./annotation.js";
+import { formatNames } from "../../util/text.js";
 
 const id = z.union([z.number(), z.string()]);
 /** A number, or one that a tool wrote as a text. */
@@ -219,7 +220,7 @@ export function writeCoco({ classes, annotations }: CocoFile): string {
       boxes.map(({ box: [x1, y1, x2, y2], label, crowd, area, outline }) => {
         const category = categories.get(label);
         if (category === undefined)
-          throw new DataError(`${image}: expected one of ${classes.join(", ")}, got the label "${label}"`);
+          throw new DataError(`${image}: expected one of ${formatNames(classes)}, got the label "${label}"`);
         return {
           id: ++count,
           image_id: i + 1,

@@ -11,6 +11,7 @@ import { isDecimal } from "../../util/decimal.js";
 import { DataError } from "../../util/errors.js";
 import type { AnnotatedBox } from "./annotation.js";
 import { boundsOf, outlineOf } from "./annotation.js";
+import { formatNames } from "../../util/text.js";
 
 /** Size of an image in pixels. */
 export interface ImageSize {
@@ -69,7 +70,7 @@ export function writeYolo(
   return boxes
     .map(({ box: [x1, y1, x2, y2], label, outline }) => {
       const k = classes.indexOf(label);
-      if (k < 0) throw new DataError(`YOLO: expected one of ${classes.join(", ")}, got the label "${label}"`);
+      if (k < 0) throw new DataError(`YOLO: expected one of ${formatNames(classes)}, got the label "${label}"`);
       const numbers = outline?.flatMap(([x, y]) => [x / width, y / height]) ?? [
         (x1 + x2) / 2 / width,
         (y1 + y2) / 2 / height,

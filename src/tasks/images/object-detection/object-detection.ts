@@ -22,6 +22,7 @@ import { channelStatistics, imageLoading, imagePreprocessing, imageTypes, normal
 import type { Answer, Measurement, BuiltChoice, Prepared, Task, Tensors, TrainingDefaults } from "../../task.js";
 import { scoresAt } from "../../shared/scores-at.js";
 import { detectionExplainOptions, detectionOptions } from "./options.js";
+import { formatNames } from "../../../util/text.js";
 
 /** The info of images with boxes. */
 export interface DetectionInfo extends ImageInfo {
@@ -168,7 +169,7 @@ function renumbered(part: Dataset, { classes }: DetectionInfo, where: string): D
     const k = data[at] as number;
     if (k < 0) continue;
     data[at] = number[k] as number;
-    if ((number[k] as number) < 0) throw new DataError(`${where}: expected boxes of ${classes.join(", ")}, got "${own[k]}"`);
+    if ((number[k] as number) < 0) throw new DataError(`${where}: expected boxes of ${formatNames(classes)}, got "${own[k]}"`);
   }
   return part.with({ boxes: { ...boxes, data, classes } });
 }
